@@ -1,0 +1,79 @@
+"""Reading and writing the shop's files: lines that name themselves when wrong, files that are whole or absent.
+
+    for number, value in read_lines("tasks.jsonl.gz"): ...
+    with whole_file("out.jsonl") as out: out.write(...)
+"""
+
+import gzip
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+
+class FileError(ValueError):
+    """Something is wrong in a file; the message begins with its path and line."""
+
+    def __init__(self, path: str | Path, line: int | None, reason: str):
+        self.path, self.line, self.reason = str(path), line, reason
+        super().__init__(f"{path}:{line}: {reason}" if line else f"{path}: {reason}")
+
+
+def open_text(path: str | Path) -> IO[str]:
+    """Open a plain or gzipped text file; a byte order mark at its start is skipped."""
+    opener = gzip.open if str(path).endswith(".gz") else open
+    return opener(path, "rt", encoding="utf-8-sig")
+
+
+def read_lines(path: str | Path) -> Iterator[tuple[int, Any]]:
+    """Yield (line number, value) of a JSONL file, empty lines skipped."""
+    number = 0
+    try:
+        with open_text(path) as lines:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    yield number, _parsed(path, number, line)
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise FileError(path, number + 1 if number else None, f"cannot be read: {error}") from error
+
+
+def _parsed(path: str | Path, number: int, line: str) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise FileError(path, number, f"not valid JSON: {error}") from error
+
+
+def read_json(path: str | Path) -> Any:
+    """The JSON value in a plain or gzipped file."""
+    try:
+        with open_text(path) as file:
+            return json.load(file)
+    except (OSError, EOFError, ValueError, RecursionError) as error:
+        raise FileError(path, getattr(error, "lineno", None), f"cannot be read: {error}") from error
+
+
+@contextmanager
+def whole_file(path: str | Path) -> Iterator[IO[str]]:
+    """Write to a temporary neighbour and rename it at the end: a crash leaves nothing half-written."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+    os.close(handle)
+    try:
+        with _writer(temporary) as out:
+            yield out
+        os.chmod(temporary, 0o644)  # mkstemp keeps files private; these are meant to be read
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _writer(path: str) -> IO[str]:
+    if path.endswith(".gz"):
+        return gzip.open(path, "wt", encoding="utf-8", newline="\n")
+    return open(path, "w", encoding="utf-8", newline="\n")
