@@ -1,0 +1,104 @@
+"""The sixteen tools of the shop, as functions to call and as schemas to show a model.
+
+A tool is a typed function with a Google docstring; its OpenAI-format schema is derived from these, so there
+is one source of truth. `call` behaves exactly as tau-bench does, also for odd arguments: whatever goes wrong
+comes back as text.
+
+    call(database, "get_order_details", {"order_id": "#W1234567"})
+    schemas()             # for a chat template or an API
+    argument_fault("think", {"thought": 3})   # stricter than `call`: what the schema does not allow
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from envs.retail.database import Database
+from envs.retail.tools import delivered, general, lookups, pending
+from envs.retail.tools.schema import describe
+
+READ, WRITE, TERMINATE = "read", "write", "terminate"
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A tool: what it does, and whether it reads, writes or ends the episode."""
+
+    function: Callable[..., str]
+    kind: str
+
+    @property
+    def name(self) -> str:
+        """The name the model calls it by."""
+        return self.function.__name__
+
+    @cached_property
+    def schema(self) -> dict[str, Any]:
+        """The function in OpenAI's format."""
+        return describe(self.function)
+
+
+TOOLS: dict[str, Tool] = {
+    tool.name: tool
+    for tool in (  # alphabetical, which is the order models of tau-bench see them in
+        Tool(general.calculate, READ),
+        Tool(pending.cancel_pending_order, WRITE),
+        Tool(delivered.exchange_delivered_order_items, WRITE),
+        Tool(lookups.find_user_id_by_email, READ),
+        Tool(lookups.find_user_id_by_name_zip, READ),
+        Tool(lookups.get_order_details, READ),
+        Tool(lookups.get_product_details, READ),
+        Tool(lookups.get_user_details, READ),
+        Tool(lookups.list_all_product_types, READ),
+        Tool(pending.modify_pending_order_address, WRITE),
+        Tool(pending.modify_pending_order_items, WRITE),
+        Tool(pending.modify_pending_order_payment, WRITE),
+        Tool(general.modify_user_address, WRITE),
+        Tool(delivered.return_delivered_order_items, WRITE),
+        Tool(general.think, READ),
+        Tool(general.transfer_to_human_agents, TERMINATE),
+    )
+}
+
+
+def schemas() -> list[dict[str, Any]]:
+    """All sixteen schemas in OpenAI's function format."""
+    return [tool.schema for tool in TOOLS.values()]
+
+
+def call(database: Database, name: str, arguments: Any) -> str:
+    """Run a tool as tau-bench does; never raises, and a call that fails leaves the database as it was."""
+    tool = TOOLS.get(name) if isinstance(name, str) else None
+    if tool is None:
+        return f"Unknown action {name}"
+    try:
+        return tool.function(database, **arguments)
+    except Exception as error:  # an agent's mistake is an answer, not a crash
+        return f"Error: {error}"
+
+
+def argument_fault(name: str, arguments: Any) -> str | None:
+    """Which argument does not fit the tool's schema (missing, unknown, of the wrong type), or None.
+
+    The values an enum allows are left to the tool, which answers in its own words and in its own order.
+    """
+    if not isinstance(arguments, dict):
+        return f"{name} takes its arguments as an object"
+    properties = TOOLS[name].schema["function"]["parameters"]["properties"]
+    for parameter in properties:
+        if parameter not in arguments:
+            return f"{name} needs the argument {parameter!r}"
+    for parameter, value in arguments.items():
+        if parameter not in properties:
+            return f"{name} has no argument {parameter!r:.80}"
+        if not _fits(properties[parameter]["type"], value):
+            wanted = {"array": "a list of strings"}.get(properties[parameter]["type"], "a string")
+            return f"{name} needs {wanted} as {parameter!r}"
+    return None
+
+
+def _fits(kind: str, value: Any) -> bool:
+    if kind == "array":
+        return isinstance(value, list) and all(isinstance(element, str) for element in value)
+    return isinstance(value, str)
