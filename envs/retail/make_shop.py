@@ -1,7 +1,7 @@
 """Makes a whole shop from a seed: customers, catalogue and orders that agree with each other in every detail.
 
-The shop in `data/` is seed 7. Another seed gives another shop of the same kind (other people, ids, variants, prices
-and orders), to see whether an agent learned the work or one shop's contents. No model, no network, no dependency.
+The shop in `data/` is seed 7. Another seed gives another shop of the same kind (other people, ids, variants,
+prices and orders), to see whether an agent learned the work or one shop's contents. Standard library only.
 
     python -m envs.retail.make_shop --seed 7 --out envs/retail/data
     shop = make_shop(11)     # {"users": {...}, "products": {...}, "orders": {...}}
@@ -20,8 +20,8 @@ from envs.retail.catalogue import (
     FIRST_NAMES,
     LAST_NAMES,
     PRODUCT_TYPES,
-    STREETS,
-    UNITS,
+    STREET_KINDS,
+    STREET_NAMES,
     ProductType,
 )
 from envs.retail.files import whole_file
@@ -35,6 +35,7 @@ USERS = 500
 USERS_WITHOUT_ORDERS = 60
 STATUSES = {"pending": 420, "delivered": 370, "processed": 105, "cancelled": 105}
 ELSEWHERE = 200  # orders that go to an address other than the customer's own
+ITEMS = (26, 26, 20, 16, 12)  # how often an order has 1, 2, 3, 4 or 5 items
 LARGE_GIFT = 400.0  # above this, whoever has another method does not pay with a gift card
 
 
@@ -42,7 +43,7 @@ def make_shop(seed: int = SEED) -> dict[str, Table]:
     """The shop of a seed, in tau-bench's record formats."""
     # one generator a table, so that a change to one leaves the others as they were
     products = make_products(Random(f"{seed}/products"))
-    users = make_users(Random(f"{seed}/users"))
+    users = make_users(Random(f"{seed}/customers"))
     orders = make_orders(Random(f"{seed}/orders"), users, products)
     return {"users": users, "products": products, "orders": orders}
 
@@ -114,32 +115,33 @@ def make_users(random: Random) -> Table:
     """Customers with a name, a home, an e-mail address and one to four ways to pay; no orders yet."""
     payment_ids = _ids(random, 7)
     users: Table = {}
-    seen = set()  # (first, last, zip) identifies a customer, so no two may share it
+    seen: set[str | tuple[str, ...]] = set()
     while len(users) < USERS:
-        first, last = random.choice(FIRST_NAMES), random.choice(LAST_NAMES)
-        address = _address(random)
-        in_id, in_email = random.sample(range(1000, 10000), 2)
-        user_id = f"{first}_{last}_{in_id}".lower()
-        email = f"{first}.{last}{in_email}@example.com".lower()
-        if seen & {user_id, email, (first, last, address["zip"])}:
-            continue
-        seen |= {user_id, email, (first, last, address["zip"])}
-        users[user_id] = {
-            "name": {"first_name": first, "last_name": last},
-            "address": address,
-            "email": email,
-            "payment_methods": _payment_methods(random, payment_ids),
-            "orders": [],
-        }
+        user_id, user = _user(random)
+        # whatever identifies a customer must identify only one; two of the same name are welcome
+        keys = {user_id, user["email"], (*user["name"].values(), user["address"]["zip"])}
+        if not seen & keys:
+            seen |= keys
+            users[user_id] = user | {"payment_methods": _payment_methods(random, payment_ids), "orders": []}
     return users
+
+
+def _user(random: Random) -> tuple[str, Record]:
+    first, last = random.choice(FIRST_NAMES), random.choice(LAST_NAMES)
+    in_id, in_email = random.sample(range(1000, 10000), 2)
+    return f"{first}_{last}_{in_id}".lower(), {
+        "name": {"first_name": first, "last_name": last},
+        "address": _address(random),
+        "email": f"{first}.{last}{in_email}@example.com".lower(),
+    }
 
 
 def _address(random: Random) -> Record:
     city = random.choice(CITIES)
-    unit = random.choice(UNITS)
+    street = f"{random.choice(STREET_NAMES)} {random.choice(STREET_KINDS)}"
     return {
-        "address1": f"{random.randrange(11, 990)} {random.choice(STREETS)}",
-        "address2": f"{unit} {random.randrange(2, 13) if unit == 'Floor' else random.randrange(101, 990)}",
+        "address1": f"{random.randrange(11, 990)} {street}",
+        "address2": f"{random.choice(('Apt', 'Suite', 'Unit'))} {random.randrange(101, 990)}",
         "city": city.name,
         "country": "USA",
         "state": city.state,
@@ -148,7 +150,7 @@ def _address(random: Random) -> Record:
 
 
 def _payment_methods(random: Random, ids: Iterator[str]) -> Table:
-    count = random.choices((1, 2, 3, 4), weights=(50, 36, 11, 3))[0]
+    count = random.choices((1, 2, 3, 4), weights=(40, 40, 15, 5))[0]
     wallet = ["credit_card", "paypal", "gift_card", "credit_card", "gift_card"]
     sources = random.sample(wallet[:3] if count < 3 else wallet, count)
     methods = (_payment_method(random, source, f"{source}_{next(ids)}") for source in sources)
@@ -159,10 +161,9 @@ def _payment_method(random: Random, source: str, method_id: str) -> Record:
     if source == "paypal":
         return {"source": source, "id": method_id}
     if source == "gift_card":
-        # most cover a price difference at best; one in five can pay for a whole order
-        balance = (
-            random.choice((150, 200, 250, 300, 500)) if random.random() < 0.2 else random.randint(0, 100)
-        )
+        # most cover a price difference at best; a quarter can pay for a whole order
+        large = random.random() < 0.25
+        balance = random.choice((150, 200, 250, 300, 500)) if large else random.randint(0, 100)
         return {"source": source, "balance": balance, "id": method_id}
     brand = random.choice(("mastercard", "visa"))
     return {"source": source, "brand": brand, "last_four": f"{random.randrange(10000):04d}", "id": method_id}
@@ -207,17 +208,14 @@ def _buyers(random: Random, users: Table, count: int) -> list[str]:
 
 def _items(random: Random, products: Table) -> list[Record]:
     """One to five items; now and then two variants of one product or the same item twice."""
-    chosen = random.sample(list(products.values()), random.randint(1, 5))
-    pairs = [
-        (product, variant)
-        for product in chosen
-        for variant in random.sample(list(product["variants"].values()), 1)
-    ]
+    chosen = random.sample(list(products.values()), random.choices((1, 2, 3, 4, 5), ITEMS)[0])
+    pairs = [(product, random.choice(list(product["variants"].values()))) for product in chosen]
     luck = random.random()
     if len(pairs) < 5 and luck < 0.14:
         product, variant = pairs[0]
         others = [other for other in product["variants"].values() if other is not variant]
         pairs.append((product, variant if luck < 0.02 else random.choice(others)))
+        random.shuffle(pairs)
     return [
         {
             "name": product["name"],
