@@ -1,0 +1,94 @@
+# One command per wish; `make help` lists them. Everything runs from .venv, which the first call creates.
+# The stamp files inside .venv remember what is installed, so pip runs again only when a requirements file changed.
+
+VENV := .venv
+PY   := $(VENV)/bin/python
+PIP  := $(PY) -m pip install -qq --disable-pip-version-check
+DEV  := $(VENV)/.stamp-dev
+LAB  := $(VENV)/.stamp-lab
+
+# The Python that creates .venv: the first of these that is 3.11, 3.12 or 3.13.
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for p in python3 python3.12 python3.13 python3.11; do \
+	$$p -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo $$p; break; }; done)
+
+# What the model runs on decides which set is installed; override with `make setup MODEL=cpu` or MODEL=gpu.
+MODEL      ?= $(shell nvidia-smi -L 2>/dev/null | grep -q GPU && echo gpu || echo cpu)
+MODEL_REQS  = $(if $(filter gpu,$(MODEL)),requirements.txt,requirements-cpu.txt)
+MODEL_SET   = $(VENV)/.stamp-$(MODEL)
+
+# Notebooks in the order they build on each other. From 02 on they load a model.
+DEMO_NOTEBOOKS  = $(sort $(wildcard notebooks/0[0-2]_*.ipynb))
+TRAIN_NOTEBOOKS = $(sort $(wildcard notebooks/0[1-5]_*.ipynb))
+NEEDS_MODEL     = $(filter-out notebooks/00_% notebooks/01_%,$(1))
+# Extra words for the program behind a target: make bench ARGS="--against ../tau-bench"
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test test-fast train notebook bench lint format data tiny-base clean
+
+help:  ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(DEV) $(MODEL_SET)  ## create .venv and install everything (done by the other targets when needed)
+
+demo: $(if $(call NEEDS_MODEL,$(DEMO_NOTEBOOKS)),$(DEV) $(MODEL_SET),$(DEV))  ## run the first notebooks on the CPU, write outputs/demo/report.html
+	@$(PY) -m pipeline.demo --out outputs/demo $(ARGS) $(DEMO_NOTEBOOKS)
+
+test: $(DEV) $(MODEL_SET)  ## run every test, notebooks and training on the CPU included
+	@$(PY) -m pytest $(ARGS)
+
+test-fast: $(DEV)  ## run the quick tests: under a minute, no torch
+	@$(PY) -m pytest -m "not torch and not slow and not notebook" $(ARGS)
+
+train: $(DEV) $(MODEL_SET)  ## run the training notebooks that exist so far (01 to 05), write outputs/train/report.html
+	$(if $(call NEEDS_MODEL,$(TRAIN_NOTEBOOKS)),,$(error no notebook that trains is in notebooks/ yet: `make demo` runs what is there))
+	@$(PY) -m pipeline.demo --out outputs/train $(ARGS) $(TRAIN_NOTEBOOKS)
+
+notebook: $(LAB)  ## open the notebooks in JupyterLab
+	@$(VENV)/bin/jupyter lab --notebook-dir=notebooks $(ARGS)
+
+bench: $(DEV)  ## time the shop: reset, tools, episodes, memory, threads
+	@$(PY) -m benchmarks.retail $(ARGS)
+
+lint: $(DEV)  ## check code and notebooks with ruff, and that notebooks hold no output
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/nbstripout --verify notebooks/*.ipynb
+
+format: $(DEV)  ## let ruff and nbstripout put code and notebooks in order
+	@$(VENV)/bin/ruff check --fix .
+	@$(VENV)/bin/ruff format .
+	@$(VENV)/bin/nbstripout notebooks/*.ipynb
+
+data: $(DEV)  ## write the shop's users, products and orders again (always the same bytes)
+	@$(PY) -m envs.retail.make_shop $(ARGS)
+
+tiny-base: $(DEV) $(MODEL_SET)  ## pre-train the tiny GPT-OSS that stands in for the 20B on a CPU
+	@$(PY) -m pipeline.tiny_base $(ARGS)
+
+clean:  ## remove .venv and caches; runs in outputs/ stay
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis unsloth_compiled_cache
+
+$(PY):
+	$(if $(PYTHON),,$(error needs Python 3.11, 3.12 or 3.13: install one, or name it with PYTHON=/path/to/python))
+	@echo "creating $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "no venv module: install it (Debian, Ubuntu: apt install python3-venv)"; exit 1; }
+
+$(DEV): requirements-dev.txt | $(PY)
+	@echo "installing $< (once, about a minute)"
+	@$(PIP) -r $<
+	@touch $@
+
+# Unsloth goes in by itself, without its dependencies: requirements-cpu.txt says why.
+$(MODEL_SET): $(MODEL_REQS) | $(PY)
+	@echo "installing $< (once, some minutes)"
+	@grep -v '^unsloth' $< > $@.deps && $(PIP) -r $@.deps
+	@$(PIP) --no-deps $$(grep '^unsloth' $<)
+	@rm $@.deps && touch $@
+
+$(LAB): requirements.txt | $(DEV)
+	@echo "installing JupyterLab (once)"
+	@$(PIP) $$(grep '^jupyterlab==' $<)
+	@touch $@
