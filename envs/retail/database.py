@@ -29,9 +29,13 @@ Record = dict[str, Any]
 Changes = dict[tuple[str, str], str]
 
 
+_PRINTED = json.JSONEncoder()  # what json.dumps() writes, and what tools answer
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))  # made once: half the cost of dumps()
+
+
 def canonical(value: Any) -> str:
     """The one text of a JSON value: two values are equal exactly when these texts are (50 is not 50.0)."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return _CANONICAL.encode(value)
 
 
 class Table(Mapping[str, Record]):
@@ -60,13 +64,49 @@ class Table(Mapping[str, Record]):
         return len(self._base)
 
 
+class Writer:
+    """Writes the records of one table as JSON text, in pieces: what an episode left alone is written only once.
+
+    An episode's record shares its unchanged fields with the shop's, so a field that *is* the shop's has been
+    written before; the whole text costs what the changed fields cost.
+    """
+
+    __slots__ = ("_encoder", "_fields", "_records", "_texts")
+
+    def __init__(self, records: Mapping[str, Record], encoder: json.JSONEncoder):
+        self._records, self._encoder = records, encoder
+        self._texts: dict[str, str] = {}
+        self._fields: dict[str, dict[str, str]] = {}
+
+    def unchanged(self, key: str) -> str:
+        """The text of the shop's own record; made once."""
+        if key not in self._texts:
+            self._texts[key] = self._encoder.encode(self._records[key])
+        return self._texts[key]
+
+    def changed(self, key: str, record: Record) -> str:
+        """The text of an episode's record; the same as encoding it anew."""
+        ours = self._records[key]
+        if key not in self._fields:
+            self._fields[key] = {field: self._field(field, value) for field, value in ours.items()}
+        written = self._fields[key]
+        fields = [
+            written[field] if field in written and value is ours[field] else self._field(field, value)
+            for field, value in (sorted(record.items()) if self._encoder.sort_keys else record.items())
+        ]
+        return "{" + self._encoder.item_separator.join(fields) + "}"
+
+    def _field(self, field: str, value: Any) -> str:
+        return self._encoder.encode(field) + self._encoder.key_separator + self._encoder.encode(value)
+
+
 class Shop:
     """All records as they were at opening time, and what can be prepared from them once for all episodes."""
 
     def __init__(self, users: dict[str, Record], products: dict[str, Record], orders: dict[str, Record]):
         self.users, self.products, self.orders = map(MappingProxyType, (users, products, orders))
-        self._texts: dict[str, dict[str, str]] = {table: {} for table in TABLES}
-        self._canonical: dict[str, dict[str, str]] = {table: {} for table in TABLES}
+        self.printed = {table: Writer(getattr(self, table), _PRINTED) for table in TABLES}
+        self.canonical = {table: Writer(getattr(self, table), _CANONICAL) for table in TABLES}
         self.gold_ends: dict[str, Changes] = {}  # right ends of tasks seen before, by Task.gold_key
 
     @classmethod
@@ -77,20 +117,6 @@ class Shop:
     def open(self) -> "Database":
         """A fresh view for one episode."""
         return Database(self)
-
-    def text(self, table: str, key: str) -> str:
-        """The JSON of an unchanged record as a tool prints it; made once."""
-        texts = self._texts[table]
-        if key not in texts:
-            texts[key] = json.dumps(getattr(self, table)[key])
-        return texts[key]
-
-    def canonical(self, table: str, key: str) -> str:
-        """The canonical JSON of an unchanged record; made once."""
-        texts = self._canonical[table]
-        if key not in texts:
-            texts[key] = canonical(getattr(self, table)[key])
-        return texts[key]
 
     @cached_property
     def user_ids_by_email(self) -> dict[str, str]:
@@ -120,7 +146,7 @@ class Shop:
         """Every record's share of the canonical text, in its order: what `sha256` is joined from."""
         return {
             table: {
-                key: f"{json.dumps(key)}:{self.canonical(table, key)}" for key in sorted(getattr(self, table))
+                key: f"{json.dumps(key)}:{self.canonical[table].unchanged(key)}" for key in sorted(getattr(self, table))
             }
             for table in TABLES
         }
@@ -149,8 +175,10 @@ class Database:
         """Put new records in place: all of them, or none where one cannot be written as JSON."""
         new = [("orders", key, record) for key, record in (orders or {}).items()]
         new += [("users", key, record) for key, record in (users or {}).items()]
-        texts = {(table, key): json.dumps(record) for table, key, record in new}
-        canonicals = {(table, key): canonical(record) for table, key, record in new}
+        texts = {(table, key): self.shop.printed[table].changed(key, record) for table, key, record in new}
+        canonicals = {
+            (table, key): self.shop.canonical[table].changed(key, record) for table, key, record in new
+        }
         for table, key, record in new:
             getattr(self, table).changed[key] = record
         self._texts |= texts
@@ -158,14 +186,14 @@ class Database:
 
     def text(self, table: str, key: str) -> str:
         """A record's JSON as tools print it."""
-        return self._texts.get((table, key)) or self.shop.text(table, key)
+        return self._texts.get((table, key)) or self.shop.printed[table].unchanged(key)
 
     def changes(self) -> Changes:
         """Canonical text of each record that differs from the shop's; equal changes mean equal databases."""
         return {
             (table, key): text
             for (table, key), text in self._canonical.items()
-            if text != self.shop.canonical(table, key)
+            if text != self.shop.canonical[table].unchanged(key)
         }
 
     def sha256(self) -> str:

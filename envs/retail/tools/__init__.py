@@ -38,6 +38,12 @@ class Tool:
         """The function in OpenAI's format."""
         return describe(self.function)
 
+    @cached_property
+    def kinds(self) -> dict[str, str]:
+        """Each parameter's type in the schema: string or array."""
+        properties = self.schema["function"]["parameters"]["properties"]
+        return {name: value["type"] for name, value in properties.items()}
+
 
 TOOLS: dict[str, Tool] = {
     tool.name: tool
@@ -85,15 +91,15 @@ def argument_fault(name: str, arguments: Any) -> str | None:
     """
     if not isinstance(arguments, dict):
         return f"{name} takes its arguments as an object"
-    properties = TOOLS[name].schema["function"]["parameters"]["properties"]
-    for parameter in properties:
+    kinds = TOOLS[name].kinds
+    for parameter in kinds:
         if parameter not in arguments:
             return f"{name} needs the argument {parameter!r}"
     for parameter, value in arguments.items():
-        if parameter not in properties:
+        if parameter not in kinds:
             return f"{name} has no argument {parameter!r:.80}"
-        if not _fits(properties[parameter]["type"], value):
-            wanted = {"array": "a list of strings"}.get(properties[parameter]["type"], "a string")
+        if not _fits(kinds[parameter], value):
+            wanted = "a list of strings" if kinds[parameter] == "array" else "a string"
             return f"{name} needs {wanted} as {parameter!r}"
     return None
 

@@ -62,7 +62,7 @@ def get_product_details(database: Database, product_id: str) -> str:
     """
     if product_id not in database.products:
         return "Error: product not found"
-    return database.shop.text("products", product_id)
+    return database.text("products", product_id)
 
 
 def list_all_product_types(database: Database) -> str:
