@@ -1,11 +1,11 @@
 """The shop on the command line: `python -m envs.retail COMMAND --help` tells more.
 
-    replay    run recorded tool calls, each line on fresh data
-    score     score recorded episodes by tau-bench's rule
-    play      play the agent yourself
-    generate  make new tasks, each proven by execution
-    validate  find the defects of a task file
-    import    bring in tasks from elsewhere
+replay    run recorded tool calls, each line on fresh data
+score     score recorded episodes by tau-bench's rule
+play      play the agent yourself
+generate  make new tasks, each proven by execution
+validate  find the defects of a task file
+import    bring in tasks from elsewhere
 """
 
 import argparse
@@ -51,17 +51,25 @@ def _run(argv: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m envs.retail", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m envs.retail",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True)
     for name, run in (("replay", _replay), ("score", _score)):
         command = commands.add_parser(name)
-        command.add_argument("--data", type=Path, default=DATA, help="users/products/orders.json (or .json.gz)")
-        command.add_argument("--in", dest="source", type=Path, required=True, help="JSONL or JSONL.gz to read")
+        command.add_argument(
+            "--data", type=Path, default=DATA, help="users/products/orders.json (or .json.gz)"
+        )
+        command.add_argument(
+            "--in", dest="source", type=Path, required=True, help="JSONL or JSONL.gz to read"
+        )
         command.add_argument("--out", type=Path, required=True, help="JSONL or JSONL.gz to write")
         command.set_defaults(run=run)
         if name == "score":
-            command.add_argument("--tasks", type=Path, required=True, help="task file, or tasks_<split>.jsonl folder")
+            command.add_argument(
+                "--tasks", type=Path, required=True, help="task file, or tasks_<split>.jsonl folder"
+            )
     command = commands.add_parser("play")
     command.add_argument("task", help="a task's id, or its number in the file (from 1)")
     command.add_argument("--tasks", type=Path, default=TASKS, help="task file or folder")

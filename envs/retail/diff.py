@@ -1,6 +1,6 @@
 """What an episode changed in the shop, field by field: for tables a person reads.
 
-    for change in differences(database): print(change.record, change.field, change.before, "->", change.after)
+for change in differences(database): print(change.record, change.field, change.before, "->", change.after)
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ def differences(database: Database) -> list[Difference]:
     """All changed fields of an episode's database, in order of record and field."""
     found = []
     for table, key in sorted(database.changes()):
-        before, after = getattr(database.shop, table)[key], getattr(database, table)[key]
+        before, after = (getattr(database.shop, table)[key], getattr(database, table)[key])
         found += [Difference(table, key, *change) for change in _walk("", before, after)]
     return found
 

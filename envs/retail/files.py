@@ -1,7 +1,7 @@
 """Reading and writing the shop's files: lines that name themselves when wrong, files that are whole or absent.
 
-    for number, value in read_lines("tasks.jsonl.gz"): ...
-    with whole_file("out.jsonl") as out: out.write(...)
+for number, value in read_lines("tasks.jsonl.gz"): ...
+with whole_file("out.jsonl") as out: out.write(...)
 """
 
 import gzip

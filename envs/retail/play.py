@@ -67,7 +67,9 @@ def play(shop: Shop, task: Task, lines: Iterable[str], out: IO[str] = sys.stdout
         except ValueError as error:
             _say(out, f"cannot read that: {error}")
             continue
-        _say(out, f"{'customer' if step.info['source'] == 'user' else step.info['source']}: {step.observation}")
+        _say(
+            out, f"{'customer' if step.info['source'] == 'user' else step.info['source']}: {step.observation}"
+        )
         if step.done:
             break
     return _close(env, out)

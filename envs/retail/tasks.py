@@ -38,7 +38,7 @@ class Action:
             raise ValueError('an action is an object with a text "name" and an object "arguments"')
         arguments = value.get("arguments", value.get("kwargs", {}))
         if not isinstance(arguments, Mapping):
-            raise ValueError(f'the arguments of {value["name"]!r} must be an object, not {arguments!r:.80}')
+            raise ValueError(f"the arguments of {value['name']!r} must be an object, not {arguments!r:.80}")
         return cls(value["name"], dict(arguments))
 
     def to_json(self) -> dict[str, Any]:

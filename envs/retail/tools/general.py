@@ -5,7 +5,14 @@ from envs.retail.database import Database
 
 
 def modify_user_address(
-    database: Database, user_id: str, address1: str, address2: str, city: str, state: str, country: str, zip: str
+    database: Database,
+    user_id: str,
+    address1: str,
+    address2: str,
+    city: str,
+    state: str,
+    country: str,
+    zip: str,
 ) -> str:
     """Change a customer's default address; orders keep theirs. Get the customer's explicit yes first.
 

@@ -17,7 +17,7 @@ def find_user_id_by_email(database: Database, email: str) -> str:
 
 
 def find_user_id_by_name_zip(database: Database, first_name: str, last_name: str, zip: str) -> str:
-    """Find a customer's user id by first name, last name and zip code. Use it when there is no e-mail address.
+    """Find a customer's user id by first name, last name and zip code, where there is no e-mail address.
 
     Args:
         first_name: The customer's first name, such as 'Ana'.

@@ -30,7 +30,9 @@ def swap_fault(database: Database, order: Record, item_ids: list[str], new_item_
     return None
 
 
-def total_difference(database: Database, order: Record, item_ids: list[str], new_item_ids: list[str]) -> float:
+def total_difference(
+    database: Database, order: Record, item_ids: list[str], new_item_ids: list[str]
+) -> float:
     """What the new items cost more than the old ones did, summed left to right; unrounded."""
     difference = 0
     for item_id, new_item_id in zip(item_ids, new_item_ids, strict=True):

@@ -30,7 +30,9 @@ def cancel_pending_order(
     if reason not in ("no longer needed", "ordered by mistake"):
         return "Error: invalid reason"
     refunds, owner = [], database.users[order["user_id"]]
-    for payment in order["payment_history"]:  # whatever its type: refunds are "refunded" too, as upstream does
+    for payment in order[
+        "payment_history"
+    ]:  # whatever its type: refunds are "refunded" too, as upstream does
         method = payment["payment_method_id"]
         refunds.append(_transaction("refund", payment["amount"], method))
         if is_gift_card_id(method):
@@ -41,7 +43,14 @@ def cancel_pending_order(
 
 
 def modify_pending_order_address(
-    database: Database, order_id: str, address1: str, address2: str, city: str, state: str, country: str, zip: str
+    database: Database,
+    order_id: str,
+    address1: str,
+    address2: str,
+    city: str,
+    state: str,
+    country: str,
+    zip: str,
 ) -> str:
     """Change where a pending order is sent. Explain it and get the customer's explicit yes first.
 
@@ -145,7 +154,7 @@ def modify_pending_order_items(
 
 
 def _swapped(database: Database, items: list[Record], old_ids: list[str], new_ids: list[str]) -> list[Record]:
-    """Each pair replaces the first item whose id is the old one *by then*: a chain may hit the item just written."""
+    """Each pair replaces the first item whose id is the old one by then: a chain may hit one just written."""
     items = list(items)
     for old, new in zip(old_ids, new_ids, strict=True):
         index = next(i for i, item in enumerate(items) if item["item_id"] == old)

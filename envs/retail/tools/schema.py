@@ -16,7 +16,9 @@ def describe(function: Callable[..., str]) -> dict[str, Any]:
     hints = get_type_hints(function)
     names = list(inspect.signature(function).parameters)[1:]
     if set(names) != set(arguments):
-        raise TypeError(f"{function.__name__}: Args: describes {sorted(arguments)}, the signature has {names}")
+        raise TypeError(
+            f"{function.__name__}: Args: describes {sorted(arguments)}, the signature has {names}"
+        )
     properties = {name: _property(hints[name], arguments[name]) for name in names}
     parameters = {"type": "object", "properties": properties, "required": names}
     return {

@@ -1,0 +1,153 @@
+"""Tables and pictures for people: the tools, what happened in an episode, what it changed, what it earned.
+
+Everything is made from an `Episode` (or the environment that holds it), never from a model's raw text.
+
+    tools_table()
+    show_episode(env.episode)
+    difference_table(env)
+    compare_behaviours(shop, task, {"does nothing": [...]})
+"""
+
+from __future__ import annotations
+
+import html
+import json
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from envs.retail.database import Shop
+from envs.retail.diff import differences
+from envs.retail.environment import Episode, RetailEnv, Turn
+from envs.retail.tasks import RESPOND, Action, Task
+from envs.retail.tools import TOOLS
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from IPython.display import HTML, Markdown
+    from matplotlib.axes import Axes
+
+_STYLE = """<style>
+.episode {max-width: 52em; font-size: 14px; line-height: 1.45}
+.episode div {margin: 6px 0; padding: 6px 12px; border-radius: 8px; overflow-wrap: anywhere}
+.episode .customer {background: #8882; margin-right: 4em}
+.episode .agent {background: #4a90d930; margin-left: 4em}
+.episode .call {border-left: 3px solid #4a90d9; border-radius: 0; margin-left: 4em; padding: 2px 12px}
+.episode .failed {border-color: #d9534a}
+.episode pre {white-space: pre-wrap; font-size: 12px; max-height: 16em; overflow: auto; margin: 4px 0}
+</style>"""
+
+
+def show_policy(text: str) -> Markdown:
+    """A policy as a rendered, quoted page."""
+    from IPython.display import Markdown
+
+    return Markdown("\n".join(f"> {line}" for line in text.replace("\n# ", "\n### ").splitlines()))
+
+
+def shop_table(shop: Shop) -> pd.DataFrame:
+    """What the shop holds, in numbers."""
+    variants = [variant for product in shop.products.values() for variant in product["variants"].values()]
+    sources = [
+        method["source"] for user in shop.users.values() for method in user["payment_methods"].values()
+    ]
+    statuses = [order["status"] for order in shop.orders.values()]
+    rows = [
+        ("customers", len(shop.users), f"with {_counts(sources)}"),
+        (
+            "products",
+            len(shop.products),
+            f"in {len(variants)} variants, {_share(variants)} of them available",
+        ),
+        ("orders", len(shop.orders), _counts(statuses)),
+    ]
+    return _frame(rows, ["", "how many", "of these"])
+
+
+def tools_table() -> pd.DataFrame:
+    """The shop's tools: name, what kind of action it is, its arguments and its first sentence."""
+    rows = [
+        (name, tool.kind, ", ".join(tool.kinds), tool.schema["function"]["description"].split(". ")[0])
+        for name, tool in TOOLS.items()
+    ]
+    return _frame(rows, ["tool", "kind", "arguments", "what it does"])
+
+
+def show_episode(episode: Episode) -> HTML:
+    """The conversation with its tool calls; answers are folded, and hostile text stays text."""
+    from IPython.display import HTML
+
+    parts = [f'<div class="customer"><b>customer</b> {html.escape(episode.opening)}</div>']
+    parts += [_turn_html(turn) for turn in episode.turns]
+    ended = html.escape(episode.ended or "still going on")
+    return HTML(f'{_STYLE}<div class="episode">{"".join(parts)}<i>ended: {ended}</i></div>')
+
+
+def _turn_html(turn: Turn) -> str:
+    if turn.action.name == RESPOND:
+        said = html.escape(str(turn.action.arguments.get("content", "")))
+        reply = html.escape(turn.observation)
+        return (
+            f'<div class="agent"><b>agent</b> {said}</div><div class="customer"><b>customer</b> {reply}</div>'
+        )
+    name, failed = html.escape(str(turn.action.name)), " failed" if turn.failed else ""
+    arguments = html.escape(json.dumps(turn.action.arguments, ensure_ascii=False, default=str))
+    summary = f"<summary><b>{name}</b> <code>{arguments}</code></summary>"
+    answer = html.escape(turn.observation or "(empty)")
+    return f'<div class="call{failed}"><details>{summary}<pre>{answer}</pre></details></div>'
+
+
+def difference_table(env: RetailEnv) -> pd.DataFrame:
+    """What the episode has changed in the shop so far, field by field."""
+    rows = [(d.record, d.field, _short(d.before), _short(d.after)) for d in differences(env.database)]
+    return _frame(rows, ["record", "field", "before", "after"])
+
+
+def compare_behaviours(shop: Shop, task: Task, behaviours: dict[str, list[Action]]) -> pd.DataFrame:
+    """The reward of several ways to act on one task; the customer says goodbye to whatever is said."""
+    rows = []
+    for name, actions in behaviours.items():
+        env = RetailEnv(shop, task, max_steps=len(actions) + 1)
+        env.reset()
+        for action in actions:
+            env.step(action)
+        score = env.score()
+        rows.append((name, _yes(score.database_equal), _yes(not score.missing_outputs), f"{score.reward:g}"))
+    return _frame(rows, ["agent", "shop as it should be", "customer was told", "reward"])
+
+
+def plot_speed(timings: pd.DataFrame) -> Axes:
+    """Median time of each operation as bars on a logarithmic axis, with the number of repetitions."""
+    import matplotlib.pyplot as plt
+
+    _, axes = plt.subplots(figsize=(8, 0.34 * len(timings) + 1.1))
+    bars = axes.barh(timings["operation"], timings["microseconds"], color="#4a90d9")
+    axes.bar_label(bars, fmt="%.1f", padding=3)
+    axes.set(xscale="log", xlabel=f"median µs per operation (log scale, n = {timings['n'].min()} or more)")
+    axes.set_xlim(right=timings["microseconds"].max() * 2.5)
+    axes.invert_yaxis()
+    axes.spines[["top", "right"]].set_visible(False)
+    return axes
+
+
+def _counts(values: list[str]) -> str:
+    return ", ".join(f"{count} {value.replace('_', ' ')}" for value, count in Counter(values).most_common())
+
+
+def _share(variants: list[dict]) -> str:
+    return f"{sum(variant['available'] for variant in variants) / len(variants):.0%}"
+
+
+def _yes(condition: bool) -> str:
+    return "yes" if condition else "no"
+
+
+def _short(value: object, width: int = 60) -> str:
+    text = json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def _frame(rows: list[tuple], columns: list[str]) -> pd.DataFrame:
+    import pandas as pd
+
+    pd.set_option("display.max_colwidth", 90)
+    return pd.DataFrame(rows, columns=columns)

@@ -1,0 +1,42 @@
+"""Run folders: everything a run made lies in `outputs/<run>/`, and each notebook leaves a summary there.
+
+    run = run_folder("demo")
+    write_summary(run, "00_meet_the_shop", {"reward": 1.0})
+    read_summary(run, "00_meet_the_shop")["reward"]
+
+`TOOL_OUTPUTS` in the environment moves the outputs elsewhere (a mounted drive, a scratch disk).
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from envs.retail.files import read_json, whole_file
+
+ROOT = Path(__file__).parents[1]
+
+
+def run_folder(name: str) -> Path:
+    """The folder of a run, made if need be; `name` may also be a path."""
+    outputs = Path(os.environ.get("TOOL_OUTPUTS", ROOT / "outputs"))
+    folder = Path(name) if os.sep in name else outputs / name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def write_summary(run: Path, notebook: str, summary: dict[str, Any]) -> Path:
+    """Leave a notebook's numbers for the next one; replaces the summary of an earlier run of it."""
+    path = run / "summaries" / f"{notebook}.json"
+    with whole_file(path) as out:
+        json.dump(summary, out, indent=2, ensure_ascii=False)
+        out.write("\n")
+    return path
+
+
+def read_summary(run: Path, notebook: str) -> dict[str, Any]:
+    """The numbers an earlier notebook left; says which notebook to run if they are missing."""
+    path = run / "summaries" / f"{notebook}.json"
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is missing: run notebooks/{notebook}.ipynb with the same RUN first")
+    return read_json(path)
