@@ -34,7 +34,8 @@ def read_shop(folder: Path, suffix: str = "") -> dict:
     return shop
 
 
-@pytest.fixture(scope="module", params=["the committed files", 0, 1, 2026])
+# seed 25 draws one order number twice and must not use it twice
+@pytest.fixture(scope="module", params=["the committed files", 0, 1, 25])
 def shop(request) -> dict:
     """Our shop as it lies in the repository, and shops of other seeds: all must be valid."""
     return read_shop(DATA) if isinstance(request.param, str) else make_shop(request.param)
