@@ -10,8 +10,8 @@ customer out of training and measurements. It knows `task.query` and `task.facts
 
     name, zip, email, user_id, reason, payment_method, address, items    told when asked for
     order_ids       list, told when asked for
-    preferences     list of wishes the query withheld, told one by one when something is not possible or the agent
-                    asks what else is wanted; "if that is not possible, ..." only in the first case
+    preferences     list of wishes the query withheld, told one by one when something is not possible or the
+                    agent asks what else is wanted; "if that is not possible, ..." only in the first case
     confirm         "yes" (default), "no", or the words to say; confirm_note is said along with it
 
 `LLMCustomer` (see `llm_customer.py`) has the same methods and any OpenAI-compatible endpoint behind it.
@@ -67,8 +67,8 @@ _IN_QUERY = {
 }
 _FALLBACK = re.compile(
     r"(?i)^\W*(?:otherwise|failing that|else\b|alternatively)"
-    r"|\b(?:if|in case|should|when|unless)\b.{0,80}?(?:\bno\b|\bnot\b|n't\b|cannot|unavailable|impossible|out of stock"
-    r"|sold out|unable|insufficient|fails?\b|declined|too (?:low|little|expensive))"
+    r"|\b(?:if|in case|should|when|unless)\b.{0,80}?(?:\bno\b|\bnot\b|n't\b|cannot|unavailable|impossible"
+    r"|out of stock|sold out|unable|insufficient|fails?\b|declined|too (?:low|little|expensive))"
 )
 _OPEN_TO_WISHES = frozenset({"items", "payment", "wish", "address"})  # what a refusal may leave open
 
@@ -130,7 +130,7 @@ class ScriptedCustomer:
         return STOP
 
     def _answer(self, heard: Heard) -> str:
-        """What is said to a message that asks for something; "" if it asks for nothing the customer knows of."""
+        """What is said to a message that asks for something; "" if nothing in it was understood."""
         if "handed over" in heard.signals:
             return self._stop()
         asked = heard.asked
@@ -151,7 +151,7 @@ class ScriptedCustomer:
         return " ".join(parts)
 
     def _react(self, heard: Heard) -> str:
-        """What is said to a message that only reports, refuses or asks for more; "" if it does none of these."""
+        """What is said to a message that reports, refuses or asks what else; "" if it does not."""
         refused = "refused" in heard.signals
         closing = heard.signals & {"done", "refused", "anything else", "goodbye"}
         if "all of it" in heard.signals and "done" not in heard.signals:
@@ -179,7 +179,7 @@ class ScriptedCustomer:
         return _texts(self._facts.get("preferences"))
 
     def _told_about(self, asked: frozenset[str]) -> list[str]:
-        """Sentences that answer the topics asked for: facts, then what the query says, then what is unknown."""
+        """Sentences about what was asked for: facts, then what the query says, then what is unknown."""
         asked = self._identity(asked)
         known = [(topic, fact) for topic in _CLAUSES if topic in asked and (fact := self._fact(topic))]
         missing = [topic for topic in _IN_QUERY if topic in asked and topic not in dict(known)]

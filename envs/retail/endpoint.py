@@ -1,13 +1,13 @@
-"""One question to a language model behind an OpenAI-compatible address, asked until it is answered or hopeless.
+"""One question to a language model behind an OpenAI-compatible address, asked until answered or hopeless.
 
-    endpoint = ChatEndpoint("gpt-4o-mini")                                     # key from OPENAI_API_KEY
-    endpoint = ChatEndpoint("qwen3", "http://localhost:8000/v1")               # vLLM, Ollama, ...: no key needed
-    endpoint.complete([{"role": "user", "content": "Hello"}])                  # -> str
-    endpoint.usage                                                             # tokens, summed over all answers
+    endpoint = ChatEndpoint("gpt-4o-mini")                           # key from OPENAI_API_KEY
+    endpoint = ChatEndpoint("qwen3", "http://localhost:8000/v1")     # vLLM, Ollama: no key needed
+    endpoint.complete([{"role": "user", "content": "Hello"}])        # -> str
+    endpoint.usage                                                   # tokens, summed over all answers
 
-Standard library on purpose: one POST with JSON needs no HTTP package, and the shop stays free of dependencies.
-What passes (too many requests, server errors, timeouts, half a body, JSON that is none) is tried again, later each
-time and as late as `Retry-After` says; what does not pass (wrong key, unknown model) fails at once with its fix.
+Standard library on purpose: one POST with JSON needs no HTTP package, and the shop keeps no dependencies.
+What passes (too many requests, server errors, timeouts, half a body, JSON that is none) is tried again, later
+each time and as late as `Retry-After` says; what never will (wrong key, unknown model) fails at once.
 """
 
 import email.utils

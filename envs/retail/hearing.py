@@ -1,8 +1,8 @@
 """What a customer understands of an agent's message: which things it asks for, and what it is about.
 
-The scripted customer answers only what it is asked, so all its understanding is here, in two tables one can read
-aloud: TOPICS (what can be asked for) and SIGNALS (what a message does: reports, refuses, hands over, says goodbye).
-A message is cut into clauses; topics count only in clauses that ask, so "your email was found" asks for nothing.
+The scripted customer answers only what it is asked, so all its understanding is here, in two tables one can
+read aloud: TOPICS (what can be asked for) and SIGNALS (what a message does: reports, refuses, says goodbye).
+A message is cut into clauses; topics count only in those that ask: "your email was found" asks for nothing.
 
     heard = hear("Thanks! Which payment method, and what is the reason for the return?")
     heard.asked    # {"payment", "reason"}
@@ -95,14 +95,18 @@ _CHOSEN = frozenset({"payment", "items", "reason", "order"})  # "PayPal or gift 
 _STAFF = (
     r"(?:human|agent|representative|specialist|person|team|colleague|department|supervisor|support|someone)"
 )
-_ACTS = r"cancell?|updat|modif|return|exchang|chang|submit|request|refund|initiat|complet|credit|switch|replac|process|issu|approv|arrang"
+_ACTS = (
+    r"(?:cancel|updat|modif|return|exchang|chang|submit|request|refund|initiat|complet|credit|switch|replac"
+    r"|process|issu|approv|arrang)\w*"
+)
 
 # What a clause does, whether or not it asks.
 SIGNALS: dict[str, re.Pattern[str]] = {
     "handed over": _any(
         r"\b(?:i'm|i am|i'll|i will|i've|i have|we're|we are|we will|let me|you are|you're|you will be"
-        r"|you have been|you've been)(?! not| unable)(?: \w+){0,3}? (?:transfer|connect|escalat|hand|forward)\w*"
-        r".{0,60}\b" + _STAFF + r"\b",
+        r"|you have been|you've been)(?! not| unable)(?: \w+){0,3}?"
+        r" (?:(?:transfer|connect|escalat|forward)\w*"
+        r"|hand(?:ing|ed)?)\b.{0,60}\b" + _STAFF + r"\b",
         r"\byou (?:are|will) be(?:ing)? transferred\b",
         r"^\W*transferring you\b",
     ),
@@ -115,7 +119,8 @@ SIGNALS: dict[str, re.Pattern[str]] = {
         r"\bsomething else\b",
         r"\bwhat else\b",
         r"\bhow else\b",
-        r"\b(?:any |some )?(?:other|further|more|additional) (?:questions?|requests?|concerns?|help|assistance|issues?)\b",
+        r"\b(?:any |some )?(?:other|further|more|additional) "
+        r"(?:questions?|requests?|concerns?|help|assistance|issues?)\b",
         r"\bif you (?:have|need|want|require|would like) (?:any|further|more|other|additional|assistance)\b",
         r"\bfeel free\b",
         r"\bdo(?:n't| not) hesitate\b",
@@ -130,10 +135,11 @@ SIGNALS: dict[str, re.Pattern[str]] = {
         r".{0,20}\b(?:change|modif|exchange|return|include|add|update)",
     ),
     "done": _any(
-        r"\b(?:has|have|was|were) (?:now |already |all )?(?:been )?(?:successfully )?(?:" + _ACTS + r")\w*",
+        r"\b(?:has|have|was|were) (?:now |already |all )?(?:been )?(?:successfully )?" + _ACTS,
         r"\bsuccessfully (?!verif|authent|locat|found|identif|confirm|logg|retriev|match)",
-        r"\b(?:i've|i have|we've|we have) (?:now |just |also |already )?(?:" + _ACTS + r")\w*",
-        r"(?:\bis|\bare|'s) (?:now |all )?(?:cancelled|canceled|updated|complete|completed|set|done|submitted|changed)\b",
+        r"\b(?:i've|i have|we've|we have) (?:now |just |also |already )?" + _ACTS,
+        r"(?:\bis|\bare|'s) (?:now |all )?"
+        r"(?:cancelled|canceled|updated|completed?|set|done|submitted|changed)\b",
         r"\b(?:all set|all done|taken care of)\b",
         r"^\W*done\b",
     ),
@@ -171,14 +177,19 @@ _WARNING = _any(
 )
 
 _WH = r"(?:what|which|why|how|where|who)\b"
+_NEEDED_FIRST = (
+    r"\b(?:cannot|can't|can not|unable to|not able to) (?:proceed|continue|help|assist|go on|do)\b"
+    r".{0,40}\b(?:without|until|unless)\b"
+)
 _ASKS = _any(
     r"\?",
     r"^(?!.*\b(?:moment|wait|hold|minute|second|patien))(?=.{0,80}$).*\b(?:please|pls|plz)\W*$",
-    r"\b(?:provide|share|tell me|let me know|specify|give me|send me|enter|choose|select|confirm|verify|indicate"
-    r"|state|clarify|list|supply|reply|answer|respond|advise|approve)\b",
+    r"\b(?:provide|share|tell me|let me know|specify|give me|send me|enter|choose|select|confirm|verify"
+    r"|indicate|state|clarify|list|supply|reply|answer|respond|advise|approve)\b",
     r"\b(?:could|can|would|will|may) (?:you|i have|i get|i ask)\b",
     r"\bi(?:'ll| will| would|'d)?(?: also| just| first| still)? (?:need|require)(?! to\b)",
     r"\b(?:need|have|like) to (?:verify|authenticate|identify|confirm|know)\b",
+    _NEEDED_FIRST,
     r"^\W*(?:(?:and|also|so|next|now|first|then|finally|lastly|please)\W+)?" + _WH,
 )
 # "I can confirm that ...", "to verify you": the agent speaks of itself and asks nothing by it.
@@ -201,7 +212,8 @@ _YES_OR_NO = _any(
     r"\b(?:correct|right|accurate|ok|okay|fine|good|acceptable|work for you)\b",
     r"\b(?:look|sound)s? (?:good|right|correct|ok|okay)\b",
     r"\bare you sure\b",
-    r"(?<!how )\b(?:would you like|do you want|do you wish|shall i|should i|may i|can i|ready|happy|okay|ok)\b"
+    r"(?<!how )\b(?:would you like|do you want|do you wish|shall i|should i|may i|can i|ready|happy"
+    r"|ok|okay)\b"
     r".{0,20}\b(?:proceed|go ahead)\b",
     r"\bconfirm (?:that|if|whether|this|these|those|it|you|so|and|to|by|before|once|again|above)\b",
     r"\bconfirm (?:the|your|all) (?:cancel|return|exchange|refund|change|modif|update|details|request|above"
@@ -361,6 +373,8 @@ def _signals(clause: str) -> frozenset[str]:
     found = {signal for signal, pattern in SIGNALS.items() if pattern.search(clause)}
     if "handed over" in found and "?" in clause:
         found.discard("handed over")
+    if "refused" in found and re.search(_NEEDED_FIRST, clause):
+        found.discard("refused")
     if _WARNING.search(clause) and "refused" in found and "unfortunately" not in clause:
         found.discard("refused")
     if "all of it" in found:

@@ -63,9 +63,9 @@ The conversation so far:
 The reply the customer is about to give:
 Customer: {draft}
 
-Is this reply right: true to what the customer wants and knows, nothing made up, nothing told too early, natural, \
-and {stop} exactly when everything is settled? Say why in one sentence, then end with a line "Verdict: true" or \
-"Verdict: false"."""
+Is this reply right: true to what the customer wants and knows, nothing made up, nothing told too early, \
+natural, and {stop} exactly when everything is settled? Say why in one sentence, then end with a line \
+"Verdict: true" or "Verdict: false"."""
 
 _REFLECT = """You help somebody to play a customer of a shop better.
 
@@ -119,7 +119,7 @@ def _spoken(value: Any) -> str:
 class LLMCustomer:
     """A customer whose words come from a model; one object per episode, as many at a time as you like.
 
-    A failed call raises `CustomerError` and leaves the conversation as it was, so the step can be tried again.
+    A failed call raises `CustomerError` and leaves the conversation as it was: the step can be tried again.
     Upstream spends a model call (two for react) when the customer is made; here the first one is `reset`'s.
     """
 
@@ -183,7 +183,7 @@ class LLMCustomer:
         """Go on from `state()` of a customer with the same strategy."""
         if state["strategy"] != self.strategy:
             raise CustomerError(
-                f'the state was saved with strategy "{state["strategy"]}"; make LLMCustomer(strategy=...) the same'
+                f'the state is of strategy "{state["strategy"]}": restore it into a customer of that strategy'
             )
         self._customer, self._over = state["customer"], state["over"]
         self._history = copy.deepcopy(state["history"])
