@@ -1,0 +1,4 @@
+"""Turns GPT-OSS into the shop's agent: configuration, harmony, rewards, training, evaluation, reports.
+
+Imports `envs`, never the other way round; torch and its friends are imported inside the functions that need them.
+"""
