@@ -65,7 +65,7 @@ class Table(Mapping[str, Record]):
 
 
 class Writer:
-    """Writes the records of one table as JSON text, in pieces: what an episode left alone is written only once.
+    """Writes the records of a table as JSON text, in pieces: what an episode left alone is written only once.
 
     An episode's record shares its unchanged fields with the shop's, so a field that *is* the shop's has been
     written before; the whole text costs what the changed fields cost.
@@ -146,7 +146,8 @@ class Shop:
         """Every record's share of the canonical text, in its order: what `sha256` is joined from."""
         return {
             table: {
-                key: f"{json.dumps(key)}:{self.canonical[table].unchanged(key)}" for key in sorted(getattr(self, table))
+                key: f"{json.dumps(key)}:{self.canonical[table].unchanged(key)}"
+                for key in sorted(getattr(self, table))
             }
             for table in TABLES
         }
@@ -210,7 +211,7 @@ class Database:
         return hashlib.sha256(("{" + ",".join(tables) + "}").encode()).hexdigest()
 
     def tau_bench_hash(self) -> str:
-        """tau-bench's own hash: of the printed form of nested sorted tuples. Slow; `changes` decides rewards."""
+        """tau-bench's own hash: of the printed form of nested sorted tuples. Slow: rewards use `changes`."""
         whole = {table: dict(getattr(self, table)) for table in TABLES}
         return hashlib.sha256(str(_hashable(whole)).encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -248,7 +249,9 @@ def _read_table(folder: Path, table: str) -> dict[str, Record]:
     if not isinstance(records, dict):
         raise FileError(path, None, "must be an object keyed by id")
     for key, record in records.items():
-        missing = [name for name in _NEEDED[table] if name not in record] if isinstance(record, dict) else ["?"]
+        if not isinstance(record, dict):
+            raise FileError(path, None, f"record {key!r} must be an object")
+        missing = [name for name in _NEEDED[table] if name not in record]
         if missing:
             raise FileError(path, None, f"record {key!r} lacks {', '.join(missing)}")
     return records
