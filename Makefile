@@ -34,7 +34,7 @@ help:  ## list these targets
 setup: $(DEV) $(MODEL_SET)  ## create .venv and install everything (done by the other targets when needed)
 
 demo: $(if $(call NEEDS_MODEL,$(DEMO_NOTEBOOKS)),$(DEV) $(MODEL_SET),$(DEV))  ## run the first notebooks on the CPU, write outputs/demo/report.html
-	@$(PY) -m pipeline.demo --out outputs/demo $(ARGS) $(DEMO_NOTEBOOKS)
+	@$(PY) -m pipeline.chain --run demo $(ARGS) $(DEMO_NOTEBOOKS)
 
 test: $(DEV) $(MODEL_SET)  ## run every test, notebooks and training on the CPU included
 	@$(PY) -m pytest $(ARGS)
@@ -44,7 +44,7 @@ test-fast: $(DEV)  ## run the quick tests: under a minute, no torch
 
 train: $(DEV) $(MODEL_SET)  ## run the training notebooks that exist so far (01 to 05), write outputs/train/report.html
 	$(if $(call NEEDS_MODEL,$(TRAIN_NOTEBOOKS)),,$(error no notebook that trains is in notebooks/ yet: `make demo` runs what is there))
-	@$(PY) -m pipeline.demo --out outputs/train $(ARGS) $(TRAIN_NOTEBOOKS)
+	@$(PY) -m pipeline.chain --run train $(ARGS) $(TRAIN_NOTEBOOKS)
 
 notebook: $(LAB)  ## open the notebooks in JupyterLab
 	@$(VENV)/bin/jupyter lab --notebook-dir=notebooks $(ARGS)

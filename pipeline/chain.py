@@ -1,0 +1,161 @@
+"""Run notebooks one after the other and join them into one self-contained HTML page.
+
+    python -m pipeline.chain --run demo notebooks/00_meet_the_shop.ipynb notebooks/01_*.ipynb
+    python -m pipeline.chain --run t4 -p PROFILE t4 -p SEED 7 notebooks/02_sft_warmup.ipynb
+
+Writes `outputs/<run>/notebooks/*.ipynb` (executed copies) and `outputs/<run>/report.html`, which loads
+nothing from the network. A parameter goes to the notebooks that declare it; the run's name goes to RUN.
+If a notebook fails the chain stops there, the page shows the error in its place, and the exit code is 1.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import nbformat
+
+from envs.retail.files import whole_file
+from pipeline.runs import run_folder
+
+# nbconvert's page with everything left out that it would fetch: require.js, MathJax, Mermaid, widgets.
+_TEMPLATE = """{%- extends 'lab/index.html.j2' -%}
+{%- block html_head_js -%}{%- endblock -%}
+{%- block html_head_js_mathjax -%}{%- endblock -%}
+{%- block html_head_js_mermaidjs -%}{%- endblock -%}
+{%- block jupyter_widgets -%}{%- endblock -%}
+"""
+
+
+def run_chain(
+    notebooks: Sequence[Path], run: str, parameters: Mapping[str, Any] | None = None
+) -> tuple[Path, bool]:
+    """Execute the notebooks in order; return the report's path and whether all of them went through."""
+    folder = run_folder(run)
+    given = dict(parameters or {})
+    accepted = {notebook: declared_parameters(notebook) for notebook in notebooks}
+    _refuse_unknown(given, set().union(*accepted.values()))
+    given["RUN"] = run
+    executed, failed = [], False
+    for number, notebook in enumerate(notebooks, 1):
+        chosen = {name: value for name, value in given.items() if name in accepted[notebook]}
+        copy = folder / "notebooks" / notebook.name
+        print(f"[{number}/{len(notebooks)}] {notebook.stem} …", end=" ", flush=True)
+        start = perf_counter()
+        failed = not _execute(notebook, copy, chosen)
+        print(f"{'failed after ' if failed else ''}{perf_counter() - start:.0f} s", flush=True)
+        executed.append(copy)
+        if failed:
+            break
+    report = folder / "report.html"
+    write_page(executed, report, title=f"Run {folder.name}")
+    return report, not failed
+
+
+def declared_parameters(notebook: Path) -> set[str]:
+    """Names assigned in a notebook's cell tagged `parameters`."""
+    from papermill import inspect_notebook
+
+    return set(inspect_notebook(str(notebook)))
+
+
+def write_page(notebooks: Iterable[Path], report: Path, title: str) -> None:
+    """Join executed notebooks into one HTML page, images inside it, with a table of contents."""
+    from jinja2 import DictLoader
+    from nbconvert import HTMLExporter
+
+    exporter = HTMLExporter(
+        extra_loaders=[DictLoader({"report.html.j2": _TEMPLATE})],
+        template_file="report.html.j2",
+        embed_images=True,
+    )
+    html, _ = exporter.from_notebook_node(_joined(notebooks, title))
+    with whole_file(report) as out:
+        out.write(html)
+
+
+def _execute(notebook: Path, copy: Path, parameters: dict[str, Any]) -> bool:
+    """Run one notebook as Jupyter would, in its own folder; its copy is written cell by cell."""
+    from papermill import execute_notebook
+    from papermill.exceptions import PapermillExecutionError
+
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        execute_notebook(
+            str(notebook),
+            str(copy.resolve()),
+            parameters,
+            kernel_name="python3",
+            cwd=str(notebook.parent.resolve()),
+            progress_bar=False,
+            extra_arguments=["--log-level=ERROR"],  # else each kernel warns about its local TCP connection
+        )
+    except PapermillExecutionError as error:
+        print(f"\n{error.ename} in cell {error.exec_count}: {error.evalue}", file=sys.stderr)
+        return False
+    return True
+
+
+def _joined(notebooks: Iterable[Path], title: str) -> nbformat.NotebookNode:
+    """One notebook that holds all cells, each part under an anchor of its own."""
+    contents, cells = [f"# {title}", ""], []
+    markdown = nbformat.v4.new_markdown_cell
+    for path in notebooks:
+        notebook = nbformat.read(path, as_version=4)
+        contents.append(f"- [{_heading(notebook, path.stem)}](#{path.stem})")
+        cells.append(markdown(f'<a id="{path.stem}"></a>'))
+        cells.extend(notebook.cells)
+    joined = nbformat.v4.new_notebook(cells=[markdown("\n".join(contents)), *cells])
+    joined.metadata.update(title=title, language_info={"name": "python"})
+    for number, cell in enumerate(joined.cells):
+        cell.id = f"cell-{number}"  # two notebooks may use the same id
+    return joined
+
+
+def _heading(notebook: nbformat.NotebookNode, default: str) -> str:
+    """The notebook's title: its first markdown heading."""
+    lines = (
+        line for cell in notebook.cells if cell.cell_type == "markdown" for line in cell.source.splitlines()
+    )
+    return next((line.lstrip("# ") for line in lines if line.startswith("# ")), default)
+
+
+def _refuse_unknown(given: Mapping[str, Any], known: set[str]) -> None:
+    unknown = sorted(set(given) - known)
+    if unknown:
+        raise SystemExit(
+            f"no notebook has a parameter {', '.join(unknown)}; there are: {', '.join(sorted(known))}"
+        )
+
+
+def _value(text: str) -> Any:
+    """A parameter's value as JSON (7, 1e-4, true); anything else is a string."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the chain from the command line; the exit code says whether every notebook went through."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline.chain", description=__doc__.splitlines()[0])
+    parser.add_argument("notebooks", nargs="+", type=Path)
+    parser.add_argument("--run", required=True, help="name of the folder under outputs/")
+    parser.add_argument(
+        "-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), dest="parameters"
+    )
+    chosen = parser.parse_args(arguments)
+    missing = [str(path) for path in chosen.notebooks if not path.is_file()]
+    if missing:
+        parser.error(f"no such notebook: {', '.join(missing)}")
+    parameters = {name: _value(text) for name, text in chosen.parameters}
+    report, complete = run_chain(chosen.notebooks, chosen.run, parameters)
+    print(f"report: {report}")
+    return 0 if complete else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+"""Running notebooks in a chain: parameters arrive, errors stop it, the page needs no network."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from pipeline.chain import declared_parameters, main, run_chain, write_page
+
+PICTURE = """import matplotlib.pyplot as plt
+plt.plot([1, 2]);"""
+KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+
+
+def write_notebook(
+    path: Path, *code: str, parameters: str = 'RUN = "x"  # the run\nN = 1  # a number'
+) -> Path:
+    cells = [new_markdown_cell(f"# Title of {path.stem}"), new_code_cell(parameters)]
+    cells[1].metadata.tags = ["parameters"]
+    cells += [new_code_cell(source) for source in code]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(new_notebook(cells=cells, metadata=KERNEL), path)
+    return path
+
+
+@pytest.fixture
+def outputs(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("TOOL_OUTPUTS", str(tmp_path / "outputs"))
+    return tmp_path / "outputs"
+
+
+def test_parameters_are_those_of_the_tagged_cell(tmp_path):
+    assert declared_parameters(write_notebook(tmp_path / "a.ipynb", "other = 3")) == {"RUN", "N"}
+
+
+def test_a_parameter_nobody_declares_is_refused_with_the_known_ones(tmp_path, outputs):
+    notebook = write_notebook(tmp_path / "a.ipynb")
+    with pytest.raises(SystemExit, match=r"M; there are: N, RUN"):
+        run_chain([notebook], "r", {"M": 2})
+
+
+def test_the_page_fetches_nothing_and_links_to_each_part(tmp_path):
+    first, second = (write_notebook(tmp_path / f"{name}.ipynb", "1 + 1") for name in ("one", "two"))
+    write_page([first, second], tmp_path / "report.html", title="Both")
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert not re.search(
+        r"""(?:src|href)\s*=\s*["']?(?:https?:)?//|url\(["']?https?:|import .*https?:""", html
+    )
+    for name in ("one", "two"):
+        assert f'href="#{name}"' in html and f'id="{name}"' in html and f"Title of {name}" in html
+
+
+@pytest.mark.notebook
+def test_a_chain_runs_in_order_with_its_parameters(tmp_path, outputs, capsys):
+    first = write_notebook(
+        tmp_path / "nb" / "one.ipynb", 'open("seen.txt", "w").write(f"{RUN} {N}")', PICTURE
+    )
+    second = write_notebook(tmp_path / "nb" / "two.ipynb", 'print("after", open("seen.txt").read())')
+    assert main(["--run", "r", "-p", "N", "7", str(first), str(second)]) == 0
+    html = (outputs / "r" / "report.html").read_text(encoding="utf-8")
+    assert "after r 7" in html and "data:image/png;base64," in html
+    assert {path.name for path in (outputs / "r" / "notebooks").iterdir()} == {"one.ipynb", "two.ipynb"}
+    assert re.search(r"\[1/2\] one … \d+ s\n\[2/2\] two … \d+ s\n", capsys.readouterr().out)
+    assert not nbformat.read(first, as_version=4).cells[2].outputs, "the source notebook stays clean"
+
+
+@pytest.mark.notebook
+def test_a_failing_notebook_stops_the_chain_and_shows_its_error(tmp_path, outputs, capsys):
+    first = write_notebook(tmp_path / "one.ipynb", 'raise ValueError("the till is empty")')
+    second = write_notebook(tmp_path / "two.ipynb")
+    assert main(["--run", "r", str(first), str(second)]) == 1
+    assert "the till is empty" in (outputs / "r" / "report.html").read_text(encoding="utf-8")
+    assert "the till is empty" in capsys.readouterr().err
+    assert not (outputs / "r" / "notebooks" / "two.ipynb").exists()
