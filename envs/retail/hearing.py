@@ -39,7 +39,7 @@ TOPICS: dict[str, re.Pattern[str]] = {
         r"\b(?:account|personal|identifying) (?:details|information)\b",
     ),
     "order": _any(
-        r"\border(?:'s)? ?(?:numbers?|ids?|no\.?|reference)\b",
+        r"\border(?:'s)? ?(?:(?:numbers?|ids?|reference)\b|no\.)",
         r"\b(?:which|what)(?: of your| specific| exact)? orders?\b",
         r"\b(?:ids?|numbers?) (?:of|for) (?:the|your|this|that|each) orders?\b",
         r"\b(?:provide|share|specify|tell me|give me|need) (?:the|your) orders?\b",

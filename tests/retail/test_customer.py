@@ -1,4 +1,4 @@
-"""The scripted customer: understands what agents really say, tells its facts, nothing else, and finds an end."""
+"""The scripted customer: understands what agents say, tells its facts and nothing else, and finds an end."""
 
 import json
 import re
@@ -77,6 +77,7 @@ SENTENCES = [
     # the reason
     ("Could you tell me the reason for the cancellation: no longer needed or ordered by mistake?", {REASON}),
     ("May I ask why you want to cancel?", {REASON}),
+    ("What is the reason: is the order no longer needed, or was it ordered by mistake?", {REASON}),
     # the payment method
     ("Which payment method would you like to use for the refund?", {PAYMENT}),
     ("How would you like to pay the price difference?", {PAYMENT}),
@@ -87,11 +88,14 @@ SENTENCES = [
     ("In order to modify the order I need to know your preferred payment method.", {PAYMENT}),
     # the address, whose zip code is not the customer's own
     ("Could you please provide the full new shipping address?", {ADDRESS}),
+    ("What is the full address?", {ADDRESS}),
     ("What is the new address? Please include street, city, state, country and zip code.", {ADDRESS}),
     # the items
     ("Which items would you like to exchange, and what new options would you like?", {ITEMS}),
     ("What would you like to exchange it for?", {ITEMS}),
     ("What size and color would you like?", {ITEMS}),
+    ("Which options would you like instead?", {ITEMS}),
+    ("Which items is this about?", {ITEMS}),
     ("The available options are: blue M, green L. Which one do you prefer?", {ITEMS}),
     # yes or no
     ("To proceed please confirm (yes/no): cancel order #W1234567, reason no longer needed, refund to PayPal.",
@@ -107,6 +111,8 @@ SENTENCES = [
     ("Do I have your permission to proceed with the cancellation?", {YES}),
     ("Once modified, the order cannot be changed or cancelled. Do you want to proceed? (yes/no)", {YES}),
     ("Which payment method would you like, and do you confirm the cancellation (yes/no)?", {PAYMENT, YES}),
+    ("I am about to return items of order #W1234567, with the refund to paypal_1234567. "
+     "Shall I go ahead (yes or no)?", {YES}),
     # what do you want
     ("Hi! How can I help you today?", {QUERY}),
     ("I have successfully verified your account. What would you like to do today?", {QUERY}),
@@ -121,6 +127,8 @@ SENTENCES = [
     ("I've updated the address. Have a great day!", {STOP}),
     ("It's done! Do you need any further help?", {STOP}),
     ("You're welcome! Goodbye.", {STOP}),
+    ("You are welcome. The return for order #W1234567 has been requested. Goodbye!", {STOP}),
+    ("I am sorry, I cannot do this for you.", {STOP}),
     ("Can I help you with anything else?", {STOP}),
     ("What else can I do for you?", {STOP}),
     ("I'm sorry, but the order has been delivered, so it cannot be cancelled.", {STOP}),
