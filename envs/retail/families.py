@@ -1,0 +1,46 @@
+"""Which kinds of requests there are at each level, and how often each comes.
+
+Level 1: one look-up. Level 2: one change, everything stated. Level 3: one request in which something must be
+found out, asked for or worked out. Levels 4 and 5 put several together (see `combinations.py`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from envs.retail import families_questions as questions
+from envs.retail import families_swaps as swaps
+from envs.retail import families_writes as writes
+from envs.retail.customer_requests import Case, Request
+from envs.retail.database import Record
+
+
+@dataclass(frozen=True)
+class Family:
+    """A kind of request: who writes it, for which orders (None: for a customer), how often."""
+
+    build: Callable[[Case, Record | None], Request]
+    ability: str | None
+    weight: int
+
+
+LEVEL_1 = (
+    Family(questions.tracking, "tracking", 5),
+    Family(questions.order_total, "total", 5),
+    Family(questions.item_price, "priced item", 5),
+    Family(questions.item_number, "item", 3),
+    Family(questions.ship_to, "order", 4),
+    Family(questions.paid_with, "order", 3),
+    Family(questions.home_address, None, 2),
+    Family(questions.email_on_file, None, 2),
+    Family(questions.product_price, None, 4),
+    Family(questions.product_extreme, None, 3),
+)
+LEVEL_2 = (
+    Family(writes.cancel, "cancel", 5),
+    Family(writes.return_items, "return", 5),
+    Family(writes.order_address, "address", 4),
+    Family(writes.order_payment, "payment", 4),
+    Family(writes.default_address, None, 3),
+    Family(swaps.swap_items, "items", 3),
+    Family(swaps.swap_items, "exchange", 3),
+)

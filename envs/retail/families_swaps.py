@@ -1,0 +1,207 @@
+"""Swaps of items for other variants: of a pending order ("modify"), or of a delivered one ("exchange").
+
+Which variant is wanted is said by its id (level 2), by what should be different, by all its options, or as the
+cheapest or most expensive one that can be had; one variant only fits.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from envs.retail import phrases
+from envs.retail.customer_requests import (
+    Case,
+    Mention,
+    Request,
+    mention_item,
+    mention_method,
+    mention_order,
+    read_product,
+    read_profile,
+    reckon,
+)
+from envs.retail.database import Record
+from envs.retail.tasks import Action
+
+TOOL = {"pending": "modify_pending_order_items", "delivered": "exchange_delivered_order_items"}
+FAMILY = {"pending": "modify items", "delivered": "exchange"}
+INTO = {"pending": "to", "delivered": "for"}
+
+SWAP = {
+    "pending": (
+        "in {order}, please change {swaps}. {pay}",
+        "before {order} ships, I'd like you to change {swaps}. {pay}",
+        "can you modify {order} for me? Please change {swaps}. {pay}",
+        "please update {order} by changing {swaps}. {pay}",
+        "I picked the wrong options in {order}. Please change {swaps}. {pay}",
+        "I want {order} modified: change {swaps}. {pay}",
+    ),
+    "delivered": (
+        "from {order}, I want to exchange {swaps}. {pay}",
+        "I'd like to exchange {swaps}. This is about {order}. {pay}",
+        "{order} has arrived, but I want to exchange {swaps}. {pay}",
+        "please exchange {swaps}, all part of {order}. {pay}",
+        "can I exchange part of {order}? I'd like to swap {swaps}. {pay}",
+        "something in {order} isn't right for me, so please exchange {swaps}. {pay}",
+    ),
+}
+PAY = (
+    "Use {method} for the price difference.",
+    "Any price difference goes on {method}.",
+    "Please settle the difference with {method}.",
+    "{method} can be used for the difference.",
+    "Charge or refund the difference to {method}.",
+    "For the difference, take {method}.",
+)
+HOW_MUCH = (
+    "How much is the price difference?",
+    "And tell me what the price difference comes to.",
+    "I also want to know the exact price difference.",
+    "Please tell me the amount of the difference, too.",
+)
+
+
+@dataclass(frozen=True)
+class Swap:
+    """One item, the variant it becomes, and how the customer says so."""
+
+    item: Record
+    variant: Record
+    words: str
+
+    @property
+    def difference(self) -> float:
+        """What the new one costs more."""
+        return self.variant["price"] - self.item["price"]
+
+
+def swap_items(case: Case, order: Record) -> Request:
+    """Swap one or two items of a pending or delivered order."""
+    return swapped(case, order, choose_swaps(case, order))
+
+
+def choose_swaps(case: Case, order: Record, count: int = 0) -> list[Swap]:
+    """Which items are swapped for what; with the changes in words."""
+    items = case.index.swappable(order)
+    count = min(len(items), count or (2 if case.random.random() < 0.3 else 1))
+    places = sorted(case.random.sample(range(len(items)), count))
+    return [_swap(case, items[place], INTO[order["status"]]) for place in places]
+
+
+def _swap(case: Case, item: Record, into: str) -> Swap:
+    """One swap: to the cheapest or dearest variant, or to one that differs in as little as possible."""
+    variants = case.index.swaps[item["item_id"]]
+    named = mention_item(case, item)
+    cheapest, dearest = case.index.extremes.get(item["product_id"], (None, None))
+    if not case.stated and cheapest and case.random.random() < 0.2:
+        variant, extreme = case.pick(((cheapest, "cheapest"), (dearest, "most expensive")))
+        if variant["item_id"] != item["item_id"] and variant in variants:
+            return Swap(item, variant, f"{named} {into} the {extreme} version you have available")
+    variant = near_variant(case, item)
+    return Swap(item, variant, f"{named} {into} {variant_in_words(case, item, variant)}")
+
+
+def near_variant(case: Case, item: Record) -> Record:
+    """An available variant, more probably one that differs in few options."""
+    variants = case.index.swaps[item["item_id"]]
+    return min(case.pick(variants), case.pick(variants), key=lambda v: _distance(item, v))
+
+
+def _distance(item: Record, variant: Record) -> int:
+    return sum(item["options"][option] != value for option, value in variant["options"].items())
+
+
+def variant_in_words(case: Case, item: Record, variant: Record) -> str:
+    """Which variant is wanted: by its id, by what is different, or by all its options."""
+    if case.stated:
+        return f"item {variant['item_id']}"
+    changes = phrases.differences(item["options"], variant["options"])
+    plural = phrases.is_plural(item["name"])
+    if len(changes) == len(item["options"]) or case.random.random() < 0.25:
+        return f"this version: {phrases.options_in_words(variant['options'])}"
+    one = "ones" if plural else "one"
+    same = case.pick(
+        (", otherwise the same", " with everything else the same", " but the same in all other ways")
+    )
+    return f"{one} {phrases.change_in_words(changes, plural)}{same}"
+
+
+def swapped(
+    case: Case, order: Record, swaps: Sequence[Swap], *, ask_difference: bool | None = None
+) -> Request:
+    """The request for these swaps.
+
+    Args:
+        case: The case.
+        order: A pending or delivered order.
+        swaps: What becomes what.
+        ask_difference: Whether the customer wants to be told the price difference; None leaves it to chance.
+    """
+    status, difference = order["status"], sum(swap.difference for swap in swaps)
+    method_id = _payer(case, order, difference)
+    original = method_id == order["payment_history"][0]["payment_method_id"]
+    method = mention_method(case, method_id, original=original, withheld=case.random.random() < 0.2)
+    mention = mention_order(case, order, but=[swap.item["name"] for swap in swaps])
+    listed = phrases.listed((swap.words for swap in swaps), last="and also")
+    pay = _capital(case.pick(PAY).format(method=method.words)) if method.words else ""
+    words = case.say(SWAP[status], order=mention.words, swaps=listed, pay=pay).strip()
+    if ask_difference is None:
+        ask_difference = not case.stated and phrases.tellable(difference) and case.random.random() < 0.3
+    if ask_difference:
+        words = f"{words} {case.pick(HOW_MUCH)}"
+    return Request(
+        FAMILY[status],
+        words,
+        (
+            *method.reads,
+            *_reads(case, method_id, mention, swaps, ask_difference),
+            swap_call(order, swaps, method_id),
+        ),
+        (phrases.money_output(difference),) if ask_difference else (),
+        {
+            **mention.facts,
+            **method.facts,
+            "items": f"I want to {'change' if status == 'pending' else 'exchange'} {listed}",
+        },
+        (
+            *mention.finds,
+            *method.finds,
+            *(() if case.stated else ("variant",)),
+            *(("difference",) * ask_difference),
+        ),
+    )
+
+
+def _payer(case: Case, order: Record, difference: float) -> str:
+    """A method that can pay the difference; with several requests at once, no gift card: balances would mix."""
+    payers = case.index.payers(order, float("inf") if case.several else difference)
+    return case.pick(payers)
+
+
+def _reads(
+    case: Case, method_id: str, mention: Mention, swaps: Sequence[Swap], ask_difference: bool
+) -> tuple[Action, ...]:
+    """The look-ups: the profile for a gift card's balance, the order, the products, the arithmetic."""
+    reads = (read_profile(case),) if method_id.startswith("gift_card") and not mention.reads[:-1] else ()
+    reads += mention.reads
+    if not case.stated:
+        reads += tuple(
+            read_product(product_id) for product_id in dict.fromkeys(s.item["product_id"] for s in swaps)
+        )
+    if ask_difference:
+        reads += (reckon(" + ".join(f"({s.variant['price']} - {s.item['price']})" for s in swaps)),)
+    return reads
+
+
+def swap_call(order: Record, swaps: Sequence[Swap], method_id: str) -> Action:
+    """The write."""
+    arguments = {
+        "order_id": order["order_id"],
+        "item_ids": [swap.item["item_id"] for swap in swaps],
+        "new_item_ids": [swap.variant["item_id"] for swap in swaps],
+        "payment_method_id": method_id,
+    }
+    return Action(TOOL[order["status"]], arguments)
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]

@@ -1,0 +1,237 @@
+"""Endless tasks over any shop, each proven by execution: the gold actions run, change what they should, nothing else.
+
+    shop = Shop.load()
+    for task in itertools.islice(generate(shop, seed=7, levels=(1, 2), split="train"), 100): ...
+
+    python -m envs.retail generate --seed 7 --count 100 --levels 1,2 --split train --out tasks.jsonl
+    python -m envs.retail generate --shop-seed 11 --count 100 --out tasks.jsonl   # over a shop made anew
+
+Task n depends on the seed and n only, so a task can be made again alone (`Generator.task`), and splits are by
+customer, so that train, validation and test share no user and no order.
+"""
+
+import argparse
+import itertools
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from envs.retail.customer_requests import Case, Request
+from envs.retail.database import DATA, Shop
+from envs.retail.families import LEVEL_1, LEVEL_2, Family
+from envs.retail.shop_index import SPLITS, ShopIndex, split_of
+from envs.retail.tasks import Action, Task, write_tasks
+from envs.retail.tools import call
+from envs.retail.wording import frame_for, identity_in_words
+
+LEVELS = (1, 2)
+ATTEMPTS = 50  # of a task whose first draft proves unfit; more than a few means a shop that cannot serve it
+
+
+class Unproven(ValueError):
+    """A draft that does not hold: a gold call fails, nothing changes, an answer is given away."""
+
+
+class Generator:
+    """Makes task number n of a seed, over one shop and split."""
+
+    def __init__(self, shop: Shop, seed: int = 0, levels: Sequence[int] = LEVELS, split: str | None = None):
+        if not levels or not set(levels) <= set(LEVELS):
+            raise ValueError(f"levels are among {LEVELS}, not {tuple(levels)}")
+        self.shop, self.seed, self.levels, self.split = shop, seed, tuple(levels), split
+        self.index = ShopIndex(shop, split)
+        self._families = {1: self._possible(LEVEL_1), 2: self._possible(LEVEL_2)}
+
+    def _possible(self, families: Sequence[Family]) -> tuple[list[Family], list[int]]:
+        """The families this shop can serve, with their cumulated weights."""
+        found = [f for f in families if f.ability is None or self.index.orders_for.get(f.ability)]
+        return found, list(itertools.accumulate(f.weight for f in found))
+
+    def task(self, number: int) -> Task:
+        """Task number `number`; the same whenever and in whatever order it is made."""
+        level = self.levels[number % len(self.levels)]
+        for attempt in range(ATTEMPTS):
+            random = Random(f"{self.seed}/{number}/{attempt}")
+            try:
+                return self._proven(self._draft(random, number, level))
+            except Unproven as error:
+                reason = error
+        raise ValueError(f"task {number} of seed {self.seed} cannot be made over this shop: {reason}")
+
+    def _draft(self, random: Random, number: int, level: int) -> Task:
+        case, request = self._request(random, level)
+        by_email = request.identify == "email" or (request.identify != "name" and random.random() < 0.5)
+        with_id = level <= 2 and any("user_id" in action.arguments for action in request.actions)
+        identity = identity_in_words(random, case.user, case.user_id, by_email, with_id)
+        facts = {**_identity_facts(case, by_email), **request.facts}
+        writes = any(WRITES.get(action.name) for action in request.actions)
+        query = frame_for(number, self.seed, level, writes).message(identity, request.words)
+        return Task(
+            id=f"gen-{self.seed}-{number}",
+            query=query,
+            gold_actions=_distinct((_identify(case, by_email), *request.actions)),
+            customer=case.user_id,
+            facts=facts,
+            outputs=request.outputs,
+            level=level,
+            split=split_of(case.user_id),
+            extra=_extra(request),
+        )
+
+    def _request(self, random: Random, level: int) -> tuple[Case, Request]:
+        families, weights = self._families[level]
+        family = random.choices(families, cum_weights=weights)[0]
+        order = None
+        if family.ability:
+            order = self.shop.orders[random.choice(self.index.orders_for[family.ability])]
+        user_id = order["user_id"] if order else random.choice(self.index.user_ids)
+        case = Case(self.index, random, user_id, stated=level <= 2)
+        return case, family.build(case, order)
+
+    def _proven(self, task: Task) -> Task:
+        """The task with its `gold_final`, or Unproven."""
+        database = self.shop.open()
+        for action in task.gold_actions:
+            answer = call(database, action.name, action.arguments)
+            if answer.startswith("Error"):
+                raise Unproven(f"{action.name}: {answer}")
+        final = final_state(self.shop, database)
+        if not final and not task.outputs and not task.extra.get("refusal"):
+            raise Unproven("nothing changes and nothing is to be told")
+        said = task.query.lower().replace(",", "")
+        for output in task.outputs:
+            if len(output) < 4 or output.lower() in said:
+                raise Unproven(f"the answer {output!r} is too short or given away")
+        return replace(task, gold_final=final)
+
+
+def generate(
+    shop: Shop, seed: int = 0, levels: Sequence[int] = LEVELS, split: str | None = None
+) -> Iterator[Task]:
+    """Yield tasks without end, the levels in turn.
+
+    Args:
+        shop: The shop the customers belong to.
+        seed: Another seed gives other tasks.
+        levels: Which levels, among 1 (one look-up) to 5 (several orders, conditions, a refusal).
+        split: "train", "validation", "test", or None for customers of all three.
+    """
+    generator = Generator(shop, seed, levels, split)
+    return map(generator.task, itertools.count())
+
+
+def final_state(shop: Shop, database: Any) -> dict[str, dict[str, Any]]:
+    """What an episode changed: {record id: {field: new value}}."""
+    final = {}
+    for table in ("orders", "users"):
+        before = getattr(shop, table)
+        for key, record in getattr(database, table).changed.items():
+            changed = {name: value for name, value in record.items() if before[key].get(name) != value}
+            if changed:
+                final[key] = changed
+    return final
+
+
+WRITES = {
+    name: True
+    for name in (
+        "cancel_pending_order",
+        "exchange_delivered_order_items",
+        "modify_pending_order_address",
+        "modify_pending_order_items",
+        "modify_pending_order_payment",
+        "modify_user_address",
+        "return_delivered_order_items",
+    )
+}
+
+
+def _identify(case: Case, by_email: bool) -> Action:
+    user = case.user
+    if by_email:
+        return Action("find_user_id_by_email", {"email": user["email"]})
+    return Action("find_user_id_by_name_zip", {**user["name"], "zip": user["address"]["zip"]})
+
+
+def _identity_facts(case: Case, by_email: bool) -> dict[str, str]:
+    user = case.user
+    name = f"{user['name']['first_name']} {user['name']['last_name']}"
+    return (
+        {"name": name, "email": user["email"]} if by_email else {"name": name, "zip": user["address"]["zip"]}
+    )
+
+
+def _distinct(actions: Sequence[Action]) -> tuple[Action, ...]:
+    """The actions without look-ups that were made before."""
+    kept: dict[str, Action] = {}
+    for action in actions:
+        kept.setdefault(f"{action.name}{sorted(action.arguments.items())}", action)
+    return tuple(kept.values())
+
+
+def _extra(request: Request) -> dict[str, Any]:
+    extra: dict[str, Any] = {"family": request.family, "source": "generated"}
+    if request.finds:
+        extra["finds"] = list(dict.fromkeys(request.finds))
+    return extra
+
+
+# ---- command line ----
+
+
+def run_generate(argv: Sequence[str] | None = None) -> int:
+    """`python -m envs.retail generate`: write tasks as JSONL and say how many of which level."""
+    options = _options(argv)
+    try:
+        shop = _shop(options)
+        tasks = itertools.islice(generate(shop, options.seed, options.levels, options.split), options.count)
+        if options.shop_seed is not None:
+            tasks = (replace(task, extra={**task.extra, "shop_seed": options.shop_seed}) for task in tasks)
+        counts: Counter[int] = Counter()
+        write_tasks(options.out, _counted(tasks, counts))
+    except ValueError as error:
+        print(f"generate: {error}", file=sys.stderr)
+        return 2
+    by_level = ", ".join(f"{counts[level]} of level {level}" for level in sorted(counts))
+    print(f"{options.out}: {counts.total()} tasks ({by_level}), each proven by execution")
+    return 0
+
+
+def _options(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m envs.retail generate", description="Write new tasks.")
+    parser.add_argument("--out", type=Path, required=True, help="the JSONL file to write (.gz is understood)")
+    parser.add_argument("--count", type=int, default=100, help="how many (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="another seed gives other tasks")
+    parser.add_argument("--levels", type=_levels, default=LEVELS, help="such as 1,2,3 (default: all five)")
+    parser.add_argument("--split", choices=SPLITS, help="only customers of this split (default: all)")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--data", type=Path, default=DATA, help="folder with users, products and orders")
+    source.add_argument("--shop-seed", type=int, help="make the shop itself anew from this seed")
+    return parser.parse_args(argv)
+
+
+def _levels(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"levels are numbers with commas, such as 1,2,3, not {text!r}"
+        ) from None
+
+
+def _shop(options: argparse.Namespace) -> Shop:
+    if options.shop_seed is None:
+        return Shop.load(options.data)
+    from envs.retail.make_shop import make_shop
+
+    return Shop(**make_shop(options.shop_seed))
+
+
+def _counted(tasks: Iterator[Task], counts: Counter[int]) -> Iterator[Task]:
+    for task in tasks:
+        counts[task.level] += 1
+        yield task

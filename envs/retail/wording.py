@@ -1,0 +1,251 @@
+"""The frame of a customer's first message: greeting, small talk, who is writing, what they expect, thanks.
+
+A tone (polite, casual, brisk, chatty, annoyed) keeps a message of one piece. There are 2,000 frames a tone,
+10,000 in all, and tasks whose numbers differ by less than that never share one: no message comes twice.
+
+    frame = frame_for(number=17, seed=0, level=2, writes=True)
+    frame.message(identity="I'm Ana Lopez, zip code 12345.", request="Please cancel order #W1234567.")
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from random import Random
+
+from envs.retail.database import Record
+
+
+@dataclass(frozen=True)
+class Tone:
+    """How a customer sounds: five greetings, eight openings, five farewells."""
+
+    name: str
+    greetings: tuple[str, ...]
+    openings: tuple[str, ...]
+    farewells: tuple[str, ...]
+
+
+TONES = (
+    Tone(
+        "polite",
+        ("Hello!", "Good morning.", "Good afternoon.", "Good evening.", "Hello there."),
+        (
+            "I hope you can help me.",
+            "I would like your help with something, please.",
+            "I have a request concerning my account.",
+            "Would you be so kind as to help me with the following?",
+            "I am writing about something I bought from you.",
+            "May I ask for your assistance?",
+            "I would be grateful for some help today.",
+            "Thank you for being there.",
+        ),
+        (
+            "Thank you very much.",
+            "Many thanks.",
+            "Thank you for your help.",
+            "With kind regards.",
+            "I appreciate your help.",
+        ),
+    ),
+    Tone(
+        "casual",
+        ("Hi!", "Hey!", "Hi there!", "Hey there!", "Hiya!"),
+        (
+            "Got a quick one for you.",
+            "Could use a hand here.",
+            "Hope you're having a good day.",
+            "Quick thing.",
+            "Just a small thing today.",
+            "I need a little help.",
+            "Hoping you can sort this out for me.",
+            "So, here's what I need.",
+        ),
+        ("Thanks!", "Thanks a lot!", "Cheers!", "Thanks a bunch!", "You're the best, thanks!"),
+    ),
+    Tone(
+        "brisk",
+        ("Hello.", "Hi.", "Customer request.", "To the support team.", "Good day."),
+        (
+            "I'll keep this short.",
+            "I'm in a bit of a hurry.",
+            "Let's be quick about this.",
+            "Here is what I need.",
+            "Straight to the point.",
+            "I only have a minute.",
+            "Short request.",
+            "One matter to settle.",
+        ),
+        ("Thanks.", "Thank you.", "That is it.", "Thanks in advance.", "Regards."),
+    ),
+    Tone(
+        "chatty",
+        (
+            "Hi, good to reach someone!",
+            "Hello, hello!",
+            "Hi, hope you're well!",
+            "Oh, hi!",
+            "Hey, glad you're there!",
+        ),
+        (
+            "I've been meaning to write for days.",
+            "My week has been a mess, so this is late.",
+            "I was just going through my purchases over coffee.",
+            "My sister told me your support is great, so let's see.",
+            "I finally have five minutes to deal with this.",
+            "I always forget these things until the last moment.",
+            "I've been shopping with you for a while and rarely need help.",
+            "The kids are asleep, so I can finally take care of this.",
+        ),
+        (
+            "Thanks so much, you're a star!",
+            "Thank you, and have a lovely day!",
+            "Thanks a million!",
+            "Thanks ever so much!",
+            "Thank you, I really appreciate it!",
+        ),
+    ),
+    Tone(
+        "annoyed",
+        ("Hello?", "Hi, finally.", "Right.", "Okay, hi.", "Hello, anyone there?"),
+        (
+            "I've been trying to get this done all morning.",
+            "Your website would not let me do this.",
+            "I waited far too long to reach you.",
+            "I'd rather not spend the whole day on this.",
+            "This should not be so complicated.",
+            "I am a little frustrated, to be honest.",
+            "I hope this goes faster than last time.",
+            "I couldn't find any button for this on your site.",
+        ),
+        (
+            "I hope that's possible without any trouble.",
+            "Thanks, I guess.",
+            "Thanks, and please don't let me wait.",
+            "I'd appreciate it if this just worked.",
+            "Thank you for getting it done.",
+        ),
+    ),
+)
+
+# What the customer expects of the agent: for a question, for a stated request, for one that needs talking over.
+ANSWER_ONLY = (
+    "That is all I need to know.",
+    "Just the answer is enough.",
+    "There is nothing to change, I only want to know.",
+    "No changes, please, only the information.",
+    "A short answer is fine.",
+    "I don't need anything beyond that.",
+    "That's my only question.",
+    "Please look it up and tell me.",
+    "I'd just like to have it for my records.",
+    "No need to do anything else.",
+)
+GO_AHEAD = (
+    "Yes, please go ahead, no need to ask me again.",
+    "You have my confirmation, so please go ahead.",
+    "I confirm all of this; please just do it.",
+    "Yes, I'm sure. Please proceed.",
+    "Consider this my yes, you can do it right away.",
+    "I agree to all of the details, so go ahead.",
+    "I have double-checked everything, so yes, please proceed.",
+    "Please do it without checking back; I confirm it.",
+    "My answer is yes, go ahead with it.",
+    "No need to confirm anything with me, I say yes to it.",
+)
+TALK_OVER = (
+    "Tell me the details before you change anything.",
+    "Just ask if you need anything else from me.",
+    "I'll answer whatever you need to know.",
+    "Let me know what you need from me.",
+    "Please walk me through it.",
+    "Let's go through it together.",
+    "Feel free to ask me questions.",
+    "If anything is unclear, ask me.",
+    "Please check it and tell me what you find.",
+    "I'm right here if you have questions.",
+)
+FRAMES = len(TONES) * 5 * 8 * 10 * 5
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The words around a request."""
+
+    tone: str
+    greeting: str
+    opening: str
+    expectation: str
+    farewell: str
+    identity_last: bool
+
+    def message(self, identity: str, request: str) -> str:
+        """The whole first message; `identity` may be empty, where the customer waits to be asked."""
+        middle = (request, identity) if self.identity_last else (identity, request)
+        parts = (self.greeting, self.opening, *middle, self.expectation, self.farewell)
+        return " ".join(part for part in parts if part)
+
+
+def frame_for(number: int, seed: int | str, level: int, writes: bool) -> Frame:
+    """The frame of a task: each of the 10,000 comes once before any comes again, in an order set by the seed."""
+    place, tone_at = divmod(_shuffled(number % FRAMES, _keys(seed)), len(TONES))
+    tone = TONES[tone_at]
+    place, greeting = divmod(place, len(tone.greetings))
+    place, opening = divmod(place, len(tone.openings))
+    farewell, expectation = divmod(place, 10)
+    expectations = TALK_OVER if level > 2 else GO_AHEAD if writes else ANSWER_ONLY
+    return Frame(
+        tone=tone.name,
+        greeting=tone.greetings[greeting],
+        opening=tone.openings[opening],
+        expectation=expectations[expectation],
+        farewell=tone.farewells[farewell],
+        identity_last=(greeting + opening + farewell) % 4 == 0,
+    )
+
+
+@lru_cache(maxsize=64)
+def _keys(seed: int | str) -> tuple[tuple[int, ...], ...]:
+    random = Random(f"frames/{seed}")
+    return tuple(tuple(random.randrange(100) for _ in range(100)) for _ in range(4))
+
+
+def _shuffled(place: int, keys: tuple[tuple[int, ...], ...]) -> int:
+    """A permutation of 0 … 9,999 without memory: a Feistel network over its two pairs of digits."""
+    left, right = divmod(place, 100)
+    for key in keys:
+        left, right = right, (left + key[right]) % 100
+    return left * 100 + right
+
+
+BY_EMAIL = (
+    "My email is {email}.",
+    "You can find me under {email}.",
+    "My account is registered to {email}.",
+    "I'm {name}, and my email address is {email}.",
+    "This is {name}, {email}.",
+    "It's {name} here, email {email}.",
+    "The email on my account is {email}.",
+    "My name is {name} and I signed up with {email}.",
+)
+BY_NAME_AND_ZIP = (
+    "My name is {name} and my zip code is {zip}.",
+    "I'm {name}, zip code {zip}.",
+    "This is {name} from {city}, zip {zip}.",
+    "{name} here, zip code {zip}.",
+    "You'll find me as {name}, zip code {zip}.",
+    "My name is {name}; I live in {city}, {zip}.",
+    "I'm {name} and my zip is {zip}.",
+    "The account is in the name of {name}, zip code {zip}.",
+)
+WITH_USER_ID = ("My user id is {user_id}.", "User id: {user_id}.", "The account's user id is {user_id}.")
+
+
+def identity_in_words(random: Random, user: Record, user_id: str, by_email: bool, with_id: bool) -> str:
+    """Who is writing, by e-mail or by name and zip code; the user id only where asked for."""
+    words = random.choice(BY_EMAIL if by_email else BY_NAME_AND_ZIP).format(
+        name=f"{user['name']['first_name']} {user['name']['last_name']}",
+        email=user["email"],
+        zip=user["address"]["zip"],
+        city=user["address"]["city"],
+        user_id=user_id,
+    )
+    return f"{words} {random.choice(WITH_USER_ID).format(user_id=user_id)}" if with_id else words
