@@ -11,7 +11,7 @@ customer out of training and measurements. It knows `task.query` and `task.facts
     name, zip, email, user_id, reason, payment_method, address, items    told when asked for
     order_ids       list, told when asked for
     preferences     list of wishes the query withheld, told one by one when something is not possible or the
-                    agent asks what else is wanted; "if that is not possible, ..." only in the first case
+                    agent asks what else is wanted; "if that is not possible, ..." not after a success
     confirm         "yes" (default), "no", or the words to say; confirm_note is said along with it
 
 `LLMCustomer` (see `llm_customer.py`) has the same methods and any OpenAI-compatible endpoint behind it.
@@ -79,7 +79,7 @@ class ScriptedCustomer:
     It trusts the agent: asked to confirm, it says what `confirm` says without checking the details.
     """
 
-    __slots__ = ("_facts", "_over", "_query", "_told", "_turns", "_unclear")
+    __slots__ = ("_facts", "_over", "_query", "_served", "_told", "_turns", "_unclear")
 
     def __init__(self) -> None:
         self._begin("", {})
@@ -88,6 +88,7 @@ class ScriptedCustomer:
         self._query, self._facts = query, facts
         self._told: list[int] = []  # which preferences have been told, in that order
         self._turns = self._unclear = 0
+        self._served = False  # something has been reported done: "if that is not possible" is settled
         self._over = False
 
     def reset(self, task: Task) -> str:
@@ -101,6 +102,7 @@ class ScriptedCustomer:
         if self._over or self._turns > MAX_TURNS:
             return self._stop()
         heard = hear(agent_text) if isinstance(agent_text, str) else Heard(empty=True)
+        self._served |= "done" in heard.signals
         reply = self._answer(heard) or self._react(heard)
         if reply:
             self._unclear = 0
@@ -116,6 +118,7 @@ class ScriptedCustomer:
             "told": list(self._told),
             "turns": self._turns,
             "unclear": self._unclear,
+            "served": self._served,
             "over": self._over,
         }
 
@@ -123,7 +126,8 @@ class ScriptedCustomer:
         """Go on from `state()`."""
         self._begin(state["query"], copy.deepcopy(state["facts"]))
         self._told = list(state["told"])
-        self._turns, self._unclear, self._over = state["turns"], state["unclear"], state["over"]
+        self._turns, self._unclear = state["turns"], state["unclear"]
+        self._served, self._over = state["served"], state["over"]
 
     def _stop(self) -> str:
         self._over = True
@@ -152,12 +156,12 @@ class ScriptedCustomer:
 
     def _react(self, heard: Heard) -> str:
         """What is said to a message that reports, refuses or asks what else; "" if it does not."""
-        refused = "refused" in heard.signals
+        fallbacks = "refused" in heard.signals or not self._served
         closing = heard.signals & {"done", "refused", "anything else", "goodbye"}
         if "all of it" in heard.signals and "done" not in heard.signals:
-            return self._next_wish(fallbacks=refused) or "That is everything."
+            return self._next_wish(fallbacks) or "That is everything."
         if closing:
-            return self._next_wish(fallbacks=refused) or self._stop()
+            return self._next_wish(fallbacks) or self._stop()
         return ""
 
     def _confirmation(self, heard: Heard) -> str:

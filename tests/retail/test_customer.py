@@ -211,11 +211,15 @@ FALLBACK = "If blue is not available, take green."
 WISH = "Please also tell me the total refund."
 
 
-def test_a_fallback_is_told_only_after_a_refusal():
+def test_a_fallback_is_told_after_a_refusal_and_not_after_a_success():
     refusal = "Unfortunately, the blue one is out of stock. Which other color would you like?"
     assert customer(**FACTS, preferences=[FALLBACK]).step(refusal) == FALLBACK
     done = "Your exchange has been requested. Is there anything else?"
     assert customer(**FACTS, preferences=[FALLBACK]).step(done) == STOP
+
+
+def test_a_fallback_is_told_to_who_asks_what_else_is_wanted_before_anything_is_done():
+    assert customer(**FACTS, preferences=[FALLBACK]).step("Is there anything else?") == FALLBACK
 
 
 def test_wishes_are_told_one_by_one_then_it_ends():

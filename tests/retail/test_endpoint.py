@@ -5,9 +5,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-
-from envs.retail.endpoint import OPENAI, ChatEndpoint, CustomerError
-from tests.retail.chat_server import (
+from chat_server import (
     Pauses,
     Reply,
     Server,
@@ -20,6 +18,8 @@ from tests.retail.chat_server import (
     raw,
     says,
 )
+
+from envs.retail.endpoint import OPENAI, ChatEndpoint, CustomerError
 
 KEY = "sk-very-secret-1234"
 

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from chat_server import Handler, Pauses, Server, completion, fails, raw, send
 
 from envs.retail.customer import STOP, CustomerError, LLMCustomer
 from envs.retail.endpoint import ChatEndpoint, Usage
 from envs.retail.llm_customer import GREETING, STRATEGIES, VERIFY_DRAFTS, describe_customer
 from envs.retail.tasks import Action, Task
-from tests.retail.chat_server import Handler, Pauses, Server, completion, fails, raw, send
 
 TASK = Task(
     "t",
