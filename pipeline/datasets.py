@@ -1,0 +1,229 @@
+"""From tasks to what the trainers read: SFT rows, GRPO prompts, and an honest account of their lengths.
+
+    rows, report = sft_rows(shop, tasks, mode="agent", tokenizer=tokenizer, max_length=5632)
+    print(report)                                  # how many rows, how long, which were dropped and why
+    dataset = to_dataset(rows)                     # input_ids and completion_mask, ready for TRL's SFTTrainer
+    prompts = grpo_prompts(tasks, mode="agent")    # rows for TRL's GRPOTrainer
+
+Two modes (DESIGN §2). `agent`: the conversation of a demonstration, one row for each of the agent's steps, of which
+the last is trained (`rows="episode"` puts all steps of an episode into one row and trains each: the same
+targets for a fraction of the tokens, because a rollout's history is never rendered anew). `plan`: one row a task,
+the answer is one JSON object with all the calls.
+
+Rows hold text; `tokenized` turns them into ids with a mask. A row that does not fit is reported and dropped,
+never cut.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from envs.retail.database import Shop
+from envs.retail.play import POLICY
+from envs.retail.reach import unreachable_values
+from envs.retail.tasks import Action, Task
+from envs.retail.tools import READ, TOOLS, schemas
+from pipeline import plan
+from pipeline.demonstrations import NotDemonstrable, demonstrate
+from pipeline.harmony import DATE, Developer, Final, Message, Segment, System, User, segments
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+Mode = Literal["agent", "plan"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One training text in pieces; `trained` pieces are what the model is to write."""
+
+    task_id: str
+    step: int
+    pieces: tuple[Segment, ...]
+
+    @property
+    def text(self) -> str:
+        """The whole text."""
+        return "".join(piece.text for piece in self.pieces)
+
+
+@dataclass(frozen=True)
+class LengthReport:
+    """What became of the tasks, in rows and tokens."""
+
+    mode: str
+    max_length: int
+    lengths: dict[str, int] = field(default_factory=dict)  # "task/step" -> tokens, also of dropped rows
+    too_long: tuple[str, ...] = ()
+    kept: int = 0
+    not_demonstrable: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        if not self.lengths:
+            return f"{self.mode}: no rows"
+        tokens = sorted(self.lengths.values())
+        lines = [
+            f"{self.mode}: {self.kept} rows kept of {len(tokens)}; tokens min {tokens[0]}, "
+            f"median {tokens[len(tokens) // 2]}, max {tokens[-1]} of {self.max_length} allowed"
+        ]
+        if self.too_long:
+            lines.append(f"too long: {len(self.too_long)}, first {self.too_long[0]}")
+        lines += [f"not demonstrable: {reason}" for reason in self.not_demonstrable[:5]]
+        return "\n".join(lines)
+
+
+def system_messages(mode: Mode, *, effort: str = "low", date: str = DATE) -> list[Message]:
+    """System and developer message every conversation of a mode begins with."""
+    system = System(effort=effort, date=date)
+    policy = POLICY.read_text(encoding="utf-8").strip()
+    if mode == "plan":
+        return [system, Developer(plan.instructions(policy, schemas()))]
+    return [system, Developer(policy, tuple(schemas()))]
+
+
+def sft_rows(
+    shop: Shop,
+    tasks: Iterable[Task],
+    *,
+    mode: Mode = "agent",
+    tokenizer: Any,
+    max_length: int,
+    effort: str = "low",
+    date: str = DATE,
+    rows: Literal["step", "episode"] = "step",
+    thoughts: bool = False,
+    too_long: Literal["drop", "keep"] = "drop",
+) -> tuple[list[Row], LengthReport]:
+    """Rows of all tasks that can be demonstrated and fit, with a report of those that cannot or do not.
+
+    Args:
+        shop: The shop the tasks are about.
+        tasks: The tasks.
+        mode: "agent" (a conversation with executed calls) or "plan" (one JSON object with all calls).
+        tokenizer: Anything `count_tokens` understands.
+        max_length: The longest row the trainer takes, in tokens.
+        effort: The reasoning effort the system message states.
+        date: The date the system message states.
+        rows: In agent mode, a row for each step, or one for the whole episode.
+        thoughts: In agent mode, put a short analysis before each turn.
+        too_long: Whether rows beyond `max_length` are dropped or kept for a look; they are reported either way.
+    """
+    opening, found, refused = system_messages(mode, effort=effort, date=date), [], []
+    for task in tasks:
+        try:
+            found += _rows_of(shop, task, opening, mode, rows, thoughts)
+        except NotDemonstrable as error:
+            refused.append(str(error))
+    count = token_counter(tokenizer)
+    lengths = {f"{row.task_id}/{row.step}": count(row.text) for row in found}
+    over = {name for name, length in lengths.items() if length > max_length}
+    kept = [row for row in found if too_long == "keep" or f"{row.task_id}/{row.step}" not in over]
+    report = LengthReport(mode, max_length, lengths, tuple(sorted(over)), len(kept), tuple(refused))
+    return kept, report
+
+
+def _rows_of(
+    shop: Shop, task: Task, opening: list[Message], mode: Mode, rows: str, thoughts: bool
+) -> list[Row]:
+    if mode == "plan":
+        answer = Final(plan.render_plan(plannable_actions(task)))
+        return [Row(task.id, 0, tuple(segments([*opening, User(task.query), answer])))]
+    messages = demonstrate(shop, task, thoughts=thoughts).messages
+    pieces = segments([*opening, *messages])
+    if rows == "episode":
+        return [Row(task.id, 0, tuple(pieces))]
+    return [Row(task.id, step, _step(pieces, end)) for step, end in enumerate(_turn_ends(pieces))]
+
+
+def plannable_actions(task: Task) -> list[Action]:
+    """The gold actions one can plan from the query alone; without every write the task is none for plan mode."""
+    actions = [action for action in task.gold_actions if not unreachable_values(action, [task.query])]
+    for action in task.gold_actions:
+        if TOOLS[action.name].kind != READ and action not in actions:
+            unknown = unreachable_values(action, [task.query])[0]
+            raise NotDemonstrable(f"{task.id}: {action.name}.{unknown} cannot be planned from the query")
+    return actions
+
+
+def _turn_ends(pieces: Sequence[Segment]) -> list[int]:
+    """Positions after each of the agent's turns: where what it wrote is followed by what it did not."""
+    return [
+        place + 1
+        for place, piece in enumerate(pieces)
+        if piece.trained and (place + 1 == len(pieces) or not pieces[place + 1].trained)
+    ]
+
+
+def _step(pieces: Sequence[Segment], end: int) -> tuple[Segment, ...]:
+    """The conversation up to one turn, of which only that turn is trained."""
+    start = end
+    while start and pieces[start - 1].trained:
+        start -= 1
+    history = [Segment(piece.text, False, piece.kind) for piece in pieces[:start]]
+    return (*history, *pieces[start:end])
+
+
+def token_counter(tokenizer: Any) -> Callable[[str], int]:
+    """How many tokens a text has, for a Hugging Face tokenizer or harmony's own encoding."""
+    if hasattr(tokenizer, "encode") and hasattr(tokenizer, "stop_tokens"):  # openai_harmony's encoding
+        return lambda text: len(tokenizer.encode(text, allowed_special="all"))
+    return lambda text: len(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def real_vocabulary() -> Any | None:
+    """gpt-oss's own vocabulary where the package `oss-harmony` is installed, else None."""
+    try:
+        from openai_harmony import HarmonyEncodingName, load_harmony_encoding
+    except ImportError:
+        return None
+    return load_harmony_encoding(HarmonyEncodingName.HARMONY_GPT_OSS)
+
+
+def tokenized(row: Row, tokenizer: Any) -> dict[str, list[int]]:
+    """A row as ids, and a mask that is 1 exactly on what the model is to write."""
+    ids: list[int] = []
+    mask: list[int] = []
+    for trained, text in _runs(row.pieces):
+        piece = tokenizer(text, add_special_tokens=False)["input_ids"]
+        ids += piece
+        mask += [int(trained)] * len(piece)
+    return {"input_ids": ids, "completion_mask": mask}
+
+
+def _runs(pieces: Sequence[Segment]) -> list[tuple[bool, str]]:
+    """Neighbouring pieces of the same kind joined; runs meet at special tokens, so ids equal the whole text's."""
+    runs: list[tuple[bool, str]] = []
+    for piece in pieces:
+        if runs and runs[-1][0] == piece.trained:
+            runs[-1] = (piece.trained, runs[-1][1] + piece.text)
+        else:
+            runs.append((piece.trained, piece.text))
+    return runs
+
+
+def to_dataset(rows: Sequence[Row], tokenizer: Any) -> Dataset:
+    """The rows as TRL's SFTTrainer reads them without touching them again."""
+    from datasets import Dataset
+
+    return Dataset.from_list([tokenized(row, tokenizer) for row in rows])
+
+
+def grpo_prompts(
+    tasks: Iterable[Task], *, mode: Mode = "agent", effort: str = "low", date: str = DATE
+) -> list[dict[str, Any]]:
+    """One row a task: the prompt as chat messages and the task itself as JSON, for the reward to act on."""
+    policy = POLICY.read_text(encoding="utf-8").strip()
+    developer = plan.instructions(policy, schemas()) if mode == "plan" else policy
+    return [
+        {
+            "prompt": [
+                {"role": "developer", "content": developer},
+                {"role": "user", "content": task.query},
+            ],
+            "task": json.dumps(task.to_json(), ensure_ascii=False),
+        }
+        for task in tasks
+    ]

@@ -1,0 +1,165 @@
+"""How a good agent serves a task, as a conversation to learn from: the gold actions with all that belongs around them.
+
+A task's gold actions say what to do, not how one comes to know it. The demonstrator plays the episode in the
+real environment: it asks the customer for what the next call needs and nobody has said yet, asks for a yes before
+it changes anything, makes the calls, and tells the customer what came of it. An episode that does not earn the
+full reward is not a demonstration; `demonstrate` raises then, it never teaches a failure.
+
+    demonstration = demonstrate(shop, task)
+    demonstration.messages     # pipeline.harmony messages after system and developer: User, Call, ToolResult, Final …
+    demonstration.episode      # the same as the environment saw it
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from envs.retail.customer import ScriptedCustomer
+from envs.retail.database import Shop
+from envs.retail.environment import Episode, RetailEnv
+from envs.retail.reach import unreachable_values
+from envs.retail.tasks import RESPOND, Action, Task
+from envs.retail.tools import TERMINATE, TOOLS, WRITE
+from pipeline.harmony import Analysis, Call, Final, Message, ToolResult, User
+
+CLOSING = "Is there anything else I can help you with?"
+CONFIRMED_LEVELS = (1, 2)  # there the query itself says to go ahead
+
+_QUESTIONS = {  # parameter -> what to ask when its value is not known yet
+    "email": "Could you please give me your email address?",
+    "first_name": "Could you please tell me your first name, last name and zip code?",
+    "order_id": "Which order is this about? Please give me the order number.",
+    "reason": "What is the reason: is the order no longer needed, or was it ordered by mistake?",
+    "item_ids": "Which items is this about?",
+    "new_item_ids": "Which options would you like instead?",
+    "payment_method_id": "Which payment method would you like to use?",
+    "address1": "What is the full address?",
+}
+_SAME_QUESTION = {"last_name": "first_name", "zip": "first_name"} | dict.fromkeys(
+    ("address2", "city", "state", "country"), "address1"
+)
+_THOUGHTS = {
+    "find_user_id_by_email": "First I need to know who the customer is.",
+    "find_user_id_by_name_zip": "First I need to know who the customer is.",
+    "get_user_details": "I need the customer's profile.",
+    "get_order_details": "I need to look at the order.",
+    "get_product_details": "I need to see which variants there are.",
+    "list_all_product_types": "I need the product's id.",
+    "calculate": "I should work this out exactly.",
+    "transfer_to_human_agents": "None of my tools can do this.",
+}
+_ACTING = "Everything is known and agreed, so I can do it now."
+_TELLING = "Now I tell the customer."
+_DEEDS = {  # what a write has done, in words for the customer
+    "cancel_pending_order": "Order {order_id} has been cancelled.",
+    "modify_pending_order_address": "The address of order {order_id} has been changed.",
+    "modify_pending_order_items": "The items of order {order_id} have been changed.",
+    "modify_pending_order_payment": "The payment method of order {order_id} has been changed.",
+    "exchange_delivered_order_items": "The exchange for order {order_id} has been requested.",
+    "return_delivered_order_items": "The return for order {order_id} has been requested.",
+    "modify_user_address": "Your default address has been changed.",
+}
+_PLANS = {
+    "cancel_pending_order": "cancel order {order_id} ({reason})",
+    "modify_pending_order_address": "send order {order_id} to {address1}, {city}, {state} {zip}",
+    "modify_pending_order_items": "change the items of order {order_id}, using {payment_method_id}",
+    "modify_pending_order_payment": "pay order {order_id} with {payment_method_id}",
+    "exchange_delivered_order_items": "exchange items of order {order_id}, using {payment_method_id}",
+    "return_delivered_order_items": "return items of order {order_id}, with the refund to {payment_method_id}",
+    "modify_user_address": "change your default address to {address1}, {city}, {state} {zip}",
+}
+
+
+class NotDemonstrable(ValueError):
+    """The demonstrator could not serve a task so that it earns its reward; says why."""
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """One episode worth learning from."""
+
+    task: Task
+    messages: tuple[Message, ...]
+    episode: Episode
+
+
+def demonstrate(shop: Shop, task: Task, *, thoughts: bool = False) -> Demonstration:
+    """Serve a task with its gold actions, asking the scripted customer for what is missing.
+
+    Args:
+        shop: The shop the task is about.
+        task: The task.
+        thoughts: Put a short analysis message before each of the agent's turns.
+    """
+    player = _Demonstrator(RetailEnv(shop, task, ScriptedCustomer(), max_steps=100), thoughts)
+    player.play()
+    score = player.env.score()
+    if score.reward != 1.0:
+        told = f", never told {score.missing_outputs}" if score.missing_outputs else ""
+        raise NotDemonstrable(f"{task.id}: ended by {player.env.ended or 'nobody'}{told}")
+    return Demonstration(task, tuple(player.messages), player.env.episode)
+
+
+class _Demonstrator:
+    """Plays one episode and writes it down."""
+
+    def __init__(self, env: RetailEnv, thoughts: bool):
+        self.env, self.thoughts = env, thoughts
+        self.messages: list[Message] = [User(env.reset())]
+        self.known = [env.opening]
+
+    def play(self) -> None:
+        task = self.env.task
+        for action in task.gold_actions:
+            self._find_out(action)
+            if TOOLS[action.name].kind == WRITE and task.level not in CONFIRMED_LEVELS:
+                self._say(f"I am about to {_filled(_PLANS, action)}. Shall I go ahead (yes or no)?")
+            self._call(action)
+            if self.env.done:
+                break
+        if not self.env.done:
+            self._say(f"{report(task)} {CLOSING}")
+        if not self.env.done:
+            self._say(f"You are welcome. {report(task)} Goodbye!")
+
+    def _find_out(self, action: Action) -> None:
+        """Ask for what the call needs and nobody has said; what the customer cannot tell stays open."""
+        asked = set()
+        while missing := unreachable_values(action, self.known):
+            parameter = _SAME_QUESTION.get(missing[0], missing[0])
+            if parameter in asked or parameter not in _QUESTIONS or self.env.done:
+                break
+            asked.add(parameter)
+            self._say(_QUESTIONS[parameter])
+        if unreachable_values(action, self.known) and not self.env.done:
+            self._say(CLOSING)  # a further wish may hold it
+
+    def _say(self, words: str) -> None:
+        reply = self._act(Action(RESPOND, {"content": words}), _TELLING)
+        self.messages.append(Final(words))
+        if not self.env.done:
+            self.messages.append(User(reply))
+
+    def _call(self, action: Action) -> None:
+        answer = self._act(action, _THOUGHTS.get(action.name, _ACTING))
+        self.messages.append(Call(action.name, action.arguments))
+        if TOOLS[action.name].kind != TERMINATE:
+            self.messages.append(ToolResult(action.name, answer))
+
+    def _act(self, action: Action, thought: str) -> str:
+        if self.thoughts:
+            self.messages.append(Analysis(thought))
+        answer = self.env.step(action).observation
+        self.known.append(answer)
+        return answer
+
+
+def report(task: Task) -> str:
+    """The last words of a served task: what was done, and what the customer wanted to know."""
+    deeds = [_filled(_DEEDS, action) for action in task.gold_actions if action.name in _DEEDS]
+    answers = [f"The answer to your question is: {output}." for output in task.outputs]
+    return " ".join([*deeds, *answers]) or "I am sorry, I cannot do this for you."
+
+
+def _filled(sentences: dict[str, str], action: Action) -> str:
+    values: dict[str, Any] = {name: value for name, value in action.arguments.items()}
+    return sentences[action.name].format(**values)
