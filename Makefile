@@ -1,7 +1,7 @@
 # One command per wish; `make help` lists them. Everything runs from .venv, which the first call creates.
 # The stamp files inside .venv remember what is installed, so pip runs again only when a requirements file changed.
 
-VENV := .venv
+VENV ?= .venv
 PY   := $(VENV)/bin/python
 PIP  := $(PY) -m pip install -qq --disable-pip-version-check
 DEV  := $(VENV)/.stamp-dev
@@ -47,7 +47,7 @@ train: $(DEV) $(MODEL_SET)  ## run the training notebooks that exist so far (01 
 	@$(PY) -m pipeline.chain --run train $(ARGS) $(TRAIN_NOTEBOOKS)
 
 notebook: $(LAB)  ## open the notebooks in JupyterLab
-	@$(VENV)/bin/jupyter lab --notebook-dir=notebooks $(ARGS)
+	@$(VENV)/bin/jupyter lab --LabApp.default_url=/lab/tree/notebooks $(ARGS)
 
 bench: $(DEV)  ## time the shop: reset, tools, episodes, memory, threads
 	@$(PY) -m benchmarks.retail $(ARGS)
@@ -55,12 +55,12 @@ bench: $(DEV)  ## time the shop: reset, tools, episodes, memory, threads
 lint: $(DEV)  ## check code and notebooks with ruff, and that notebooks hold no output
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
-	@$(VENV)/bin/nbstripout --verify notebooks/*.ipynb
+	@$(VENV)/bin/nbstripout --verify --keep-id notebooks/*.ipynb
 
 format: $(DEV)  ## let ruff and nbstripout put code and notebooks in order
 	@$(VENV)/bin/ruff check --fix .
 	@$(VENV)/bin/ruff format .
-	@$(VENV)/bin/nbstripout notebooks/*.ipynb
+	@$(VENV)/bin/nbstripout --keep-id notebooks/*.ipynb
 
 data: $(DEV)  ## write the shop's users, products and orders again (always the same bytes)
 	@$(PY) -m envs.retail.make_shop $(ARGS)

@@ -2,6 +2,8 @@
 
 import ast
 import statistics
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -54,6 +56,13 @@ def test_is_valid_and_its_code_parses(notebook):
 def test_is_committed_without_outputs(notebook):
     for cell in code_cells(notebook):
         assert cell.outputs == [] and cell.execution_count is None
+
+
+def test_nbstripout_finds_nothing_to_strip():
+    """The same call as in the commit hook and `make lint`: outputs, counts and editors' metadata."""
+    command = [sys.executable, "-m", "nbstripout", "--verify", "--keep-id", *map(str, NOTEBOOKS)]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, f"{result.stdout}{result.stderr}run `make format`"
 
 
 def test_opens_with_a_title_and_explains_every_code_cell(notebook):
