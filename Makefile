@@ -7,13 +7,15 @@ PIP  := $(PY) -m pip install -qq --disable-pip-version-check
 DEV  := $(VENV)/.stamp-dev
 LAB  := $(VENV)/.stamp-lab
 
-# The Python that creates .venv: the first of these that is 3.11, 3.12 or 3.13.
-SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
-PYTHON ?= $(shell for p in python3 python3.12 python3.13 python3.11; do \
-	$$p -c '$(SUPPORTED)' >/dev/null 2>&1 && { echo $$p; break; }; done)
+# The Python that creates .venv: the first of these that is 3.11, 3.12 or 3.13, or the one you name.
+PYTHON    ?=
+CANDIDATES = $(or $(PYTHON),python3 python3.12 python3.13 python3.11)
+SUPPORTED  = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 # What the model runs on decides which set is installed; override with `make setup MODEL=cpu` or MODEL=gpu.
-MODEL      ?= $(shell nvidia-smi -L 2>/dev/null | grep -q GPU && echo gpu || echo cpu)
+ifndef MODEL
+MODEL := $(shell nvidia-smi -L 2>/dev/null | grep -q GPU && echo gpu || echo cpu)
+endif
 MODEL_REQS  = $(if $(filter gpu,$(MODEL)),requirements.txt,requirements-cpu.txt)
 MODEL_SET   = $(VENV)/.stamp-$(MODEL)
 
@@ -72,9 +74,13 @@ clean:  ## remove .venv and caches; runs in outputs/ stay
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis unsloth_compiled_cache
 
 $(PY):
-	$(if $(PYTHON),,$(error needs Python 3.11, 3.12 or 3.13: install one, or name it with PYTHON=/path/to/python))
-	@echo "creating $(VENV) with $$($(PYTHON) --version)"
-	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "no venv module: install it (Debian, Ubuntu: apt install python3-venv)"; exit 1; }
+	@for python in $(CANDIDATES); do \
+	  $$python -c '$(SUPPORTED)' >/dev/null 2>&1 || continue; \
+	  echo "creating $(VENV) with $$($$python --version)"; \
+	  $$python -m venv $(VENV) && exit 0; \
+	  rm -rf $(VENV); echo "install Python's venv module first (Debian, Ubuntu: apt install python3-venv)"; exit 1; \
+	done; \
+	echo "needs Python 3.11, 3.12 or 3.13: install one, or name it with PYTHON=/path/to/python"; exit 1
 
 $(DEV): requirements-dev.txt | $(PY)
 	@echo "installing $< (once, about a minute)"
