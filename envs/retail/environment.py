@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 from envs.retail.database import Changes, Database, Shop
 from envs.retail.tasks import RESPOND, Action, Task
-from envs.retail.tools import TERMINATE, TOOLS, argument_fault, call
+from envs.retail.tools import NAMELESS, TERMINATE, TOOLS, argument_fault, call
 
 STOP = "###STOP###"
 MAX_STEPS = 30
@@ -106,11 +106,13 @@ class Episode:
 
 def gold_changes(shop: Shop, task: Task) -> Changes:
     """What the gold actions change; their errors are ignored and hand-overs skipped. Remembered by the shop."""
-    if task.gold_key not in shop.gold_ends:
+    changes = shop.gold_ends.get(task.gold_key)
+    if changes is None:
+        changes = replay(shop, task.gold_actions).changes()
         if len(shop.gold_ends) >= 20_000:  # an endless stream of tasks must not fill the memory
             shop.gold_ends.clear()
-        shop.gold_ends[task.gold_key] = replay(shop, task.gold_actions).changes()
-    return shop.gold_ends[task.gold_key]
+        shop.gold_ends[task.gold_key] = changes
+    return changes  # not looked up again: another thread may have cleared it
 
 
 def replay(shop: Shop, actions: tuple[Action, ...]) -> Database:
@@ -171,9 +173,11 @@ class RetailEnv:
         """The observation, and whether it is an error; notes when the episode ends."""
         if action.name == RESPOND:
             return self._speak(action.arguments)
-        tool = TOOLS.get(action.name) if isinstance(action.name, str) else None
+        if not isinstance(action.name, str):
+            return NAMELESS, True
+        tool = TOOLS.get(action.name)
         if tool is None:
-            return f"Unknown action {action.name!s:.200}", True
+            return f"Unknown action {action.name:.200}", True
         if tool.kind == TERMINATE:
             self.ended = "transfer"  # even with wrong arguments, as upstream does
         fault = argument_fault(action.name, action.arguments) if self.strict else None

@@ -19,6 +19,7 @@ from envs.retail.tools import delivered, general, lookups, pending
 from envs.retail.tools.schema import describe
 
 READ, WRITE, TERMINATE = "read", "write", "terminate"
+NAMELESS = "Unknown action: the name of a tool must be a string"
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,9 @@ def schemas() -> list[dict[str, Any]]:
 
 def call(database: Database, name: str, arguments: Any) -> str:
     """Run a tool as tau-bench does; never raises, and a call that fails leaves the database as it was."""
-    tool = TOOLS.get(name) if isinstance(name, str) else None
+    if not isinstance(name, str):
+        return NAMELESS  # without repeating it: printing deeply nested input can fail
+    tool = TOOLS.get(name)
     if tool is None:
         return f"Unknown action {name}"
     try:
