@@ -1,49 +1,143 @@
-"""Tasks from elsewhere, in this project's shape.
+"""Tasks and conversations from elsewhere, in this project's shape.
 
-    tasks = read_tau_bench_folder("path/to/tasks")   # tasks_train.jsonl, tasks_dev.jsonl, tasks_test.jsonl
+    python -m envs.retail import --format tau-bench --in ../tau-bench --out tau_bench.jsonl
+    python -m envs.retail import --format custom --in mine.jsonl --out tasks.jsonl --rejects rejects.jsonl
+    python -m envs.retail import --format apigen --in apigen-mt_5k.json --out sft.jsonl --tasks tasks.jsonl
+
+tau-bench: a checkout (its Python task files are read as data, never executed), a folder of
+`tasks_<split>.jsonl`, or one such file. custom: JSON Lines or one JSON list of
+{"query", "gold_actions", "gold_final", ...}. apigen: APIGen-MT-5k; `--out` gets the conversations, `--tasks`
+the retail tasks whose gold actions could be replayed in the shop of `--data`.
+
+A row that cannot be taken is written to the rejects file with its line and the reason; the rest is kept.
+Exit code: 0 everything was taken, 1 something was rejected, 2 nothing could be read.
 """
 
-from collections.abc import Iterator, Mapping
+import argparse
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from envs.retail.files import FileError, read_lines
-from envs.retail.tasks import Action, Task
+from envs.retail.database import DATA, Shop
+from envs.retail.files import FileError, whole_file
+from envs.retail.importers_apigen import apigen_conversations, recover_task
+from envs.retail.importers_rows import WRONG_SHAPE, Reject, rows
+from envs.retail.importers_tau_bench import SPLITS, iter_tau_bench_folder, tau_bench_task, tau_bench_tasks
+from envs.retail.tasks import Task
 
-SPLITS = ("train", "dev", "test")
+__all__ = [
+    "SPLITS",
+    "Reject",
+    "apigen_conversations",
+    "custom_tasks",
+    "iter_tau_bench_folder",
+    "recover_task",
+    "run_import",
+    "tau_bench_task",
+    "tau_bench_tasks",
+]
+
+NO_TASK = "no task"
 
 
-def tau_bench_task(record: Any, split: str, index: int) -> Task:
-    """A tau-bench task (`user_id`, `instruction`, `actions`, `outputs`) as ours; raises ValueError where unfit."""
-    if not isinstance(record, Mapping) or not isinstance(record.get("instruction"), str):
-        raise ValueError('a tau-bench task is an object with "instruction", "user_id", "actions", "outputs"')
-    if not isinstance(record.get("actions"), list):
-        raise ValueError('"actions" must be a list')
-    return Task(
-        id=f"{split}/{index}",
-        query=record["instruction"],
-        gold_actions=tuple(Action.from_json(action) for action in record["actions"]),
-        customer=str(record.get("user_id", "")),
-        outputs=tuple(map(str, record.get("outputs") or ())),
-        split=split,
-        extra={"source": "tau-bench", "index": index},
+def custom_tasks(path: str | Path) -> Iterator[Task | Reject]:
+    """Tasks of a JSONL file or JSON list in the public shape; what does not fit comes out as a `Reject`."""
+    path = Path(path)
+    for row in rows(path):
+        if isinstance(row, Reject):
+            yield row
+            continue
+        try:
+            place = row.line if row.index is None else row.index
+            yield Task.from_json(row.value, fallback_id=f"{path.name.split('.')[0]}/{place}")
+        except ValueError as error:
+            yield Reject(str(path), row.line, row.index, WRONG_SHAPE, str(error), json.dumps(row.value))
+
+
+def run_import(argv: list[str]) -> int:
+    """The command `import`: read, write what could be taken, say what could not."""
+    options = _options(argv)
+    counts: Counter[str] = Counter()
+    with ExitStack() as files:
+        out = files.enter_context(whole_file(options.out))
+        tasks = files.enter_context(whole_file(options.tasks)) if options.tasks else None
+        rejects = files.enter_context(whole_file(options.rejects))
+        if options.format == "apigen":
+            found = _with_tasks(options, tasks, counts)
+        else:
+            found = (tau_bench_tasks if options.format == "tau-bench" else custom_tasks)(options.source)
+        for row in found:
+            _write(row, out, rejects, counts)
+        if not counts:
+            raise FileError(options.source, None, "holds no rows")
+    _print_counts(options, counts)
+    return 1 if any(what.startswith("rejected") for what in counts) else 0
+
+
+def _options(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m envs.retail import",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--format", choices=("tau-bench", "apigen", "custom"), required=True)
+    parser.add_argument(
+        "--in", dest="source", type=Path, required=True, help="file, folder or checkout to read"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="JSONL (or .jsonl.gz) to write")
+    parser.add_argument("--rejects", type=Path, help="where rejected rows go (default: OUT.rejects.jsonl)")
+    parser.add_argument("--tasks", type=Path, help="apigen: where recovered tasks go")
+    parser.add_argument("--data", type=Path, default=DATA, help="apigen: the shop to replay the calls in")
+    options = parser.parse_args(argv)
+    options.rejects = options.rejects or options.out.with_name(
+        options.out.name.split(".")[0] + ".rejects.jsonl"
+    )
+    if options.tasks and options.format != "apigen":
+        parser.error("--tasks is for --format apigen; the other formats write their tasks to --out")
+    paths = [path.resolve() for path in (options.source, options.out, options.rejects, options.tasks) if path]
+    if len(set(paths)) < len(paths):
+        parser.error("--in, --out, --tasks and --rejects must be different files")
+    return options
 
 
-def iter_tau_bench_folder(folder: str | Path) -> Iterator[Task]:
-    """Yield the tasks of `tasks_<split>.jsonl` (or .jsonl.gz) for each split that is there."""
-    found = [
-        (split, path)
-        for split in SPLITS
-        for path in (Path(folder) / f"tasks_{split}.jsonl", Path(folder) / f"tasks_{split}.jsonl.gz")
-        if path.exists()
-    ]
-    if not found:
-        raise FileError(Path(folder), None, f"has no tasks_<split>.jsonl (splits: {', '.join(SPLITS)})")
-    for split, path in found:
-        for position, (number, record) in enumerate(read_lines(path)):
+def _with_tasks(
+    options: argparse.Namespace, tasks: IO[str] | None, counts: Counter[str]
+) -> Iterator[dict[str, Any] | Reject]:
+    """The conversations; on the way, the tasks that can be recovered from them are written."""
+    shop = Shop.load(options.data) if tasks else None
+    for row in apigen_conversations(options.source):
+        yield row
+        if shop and isinstance(row, dict) and row["domain"] == "retail":
             try:
-                index = record.get("index", position) if isinstance(record, dict) else position
-                yield tau_bench_task(record, split, index)
+                task = recover_task(row, shop)
             except ValueError as error:
-                raise FileError(path, number, str(error)) from error
+                index = int(row["id"].rpartition("/")[2])
+                yield Reject(
+                    str(options.source), None, index, NO_TASK, str(error), row["messages"][-1]["content"]
+                )
+            else:
+                tasks.write(json.dumps(task.to_json(), ensure_ascii=False) + "\n")
+                counts["tasks recovered"] += 1
+
+
+def _write(row: Task | dict[str, Any] | Reject, out: IO[str], rejects: IO[str], counts: Counter[str]) -> None:
+    """One line into the file it belongs to, and its count."""
+    if isinstance(row, Reject):
+        rejects.write(json.dumps(row.to_json()) + "\n")
+        counts["conversations without a task" if row.kind == NO_TASK else f"rejected: {row.kind}"] += 1
+    elif isinstance(row, Task):
+        out.write(json.dumps(row.to_json(), ensure_ascii=False) + "\n")
+        counts[f"tasks, split {row.split or '(none)'}"] += 1
+    else:
+        out.write(json.dumps(row, ensure_ascii=False) + "\n")
+        counts[f"conversations, {row['domain']}"] += 1
+
+
+def _print_counts(options: argparse.Namespace, counts: Counter[str]) -> None:
+    print(f"{options.source} -> {options.out}")
+    for what, count in counts.items():
+        print(f"{count:8,}  {what}")
+    print(f"rejected rows and reasons: {options.rejects}")
