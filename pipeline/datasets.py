@@ -5,10 +5,10 @@
     dataset = to_dataset(rows)                     # input_ids and completion_mask, ready for TRL's SFTTrainer
     prompts = grpo_prompts(tasks, mode="agent")    # rows for TRL's GRPOTrainer
 
-Two modes (DESIGN §2). `agent`: the conversation of a demonstration, one row for each of the agent's steps, of which
-the last is trained (`rows="episode"` puts all steps of an episode into one row and trains each: the same
-targets for a fraction of the tokens, because a rollout's history is never rendered anew). `plan`: one row a task,
-the answer is one JSON object with all the calls.
+Two modes. `agent`: the conversation of a demonstration, one row for each of the agent's steps, of which the
+last is trained (`rows="episode"` puts all steps of an episode into one row and trains each: the same targets
+for a fraction of the tokens, because a rollout's history is never rendered anew). `plan`: one row a task, the
+answer is one JSON object with all the calls.
 
 Rows hold text; `tokenized` turns them into ids with a mask. A row that does not fit is reported and dropped,
 never cut.
@@ -109,7 +109,7 @@ def sft_rows(
         date: The date the system message states.
         rows: In agent mode, a row for each step, or one for the whole episode.
         thoughts: In agent mode, put a short analysis before each turn.
-        too_long: Whether rows beyond `max_length` are dropped or kept for a look; they are reported either way.
+        too_long: Whether rows beyond `max_length` are dropped or kept; reported they are either way.
     """
     opening, found, refused = system_messages(mode, effort=effort, date=date), [], []
     for task in tasks:
@@ -139,7 +139,7 @@ def _rows_of(
 
 
 def plannable_actions(task: Task) -> list[Action]:
-    """The gold actions one can plan from the query alone; without every write the task is none for plan mode."""
+    """The gold actions one can plan from the query alone; all writes must be among them."""
     actions = [action for action in task.gold_actions if not unreachable_values(action, [task.query])]
     for action in task.gold_actions:
         if TOOLS[action.name].kind != READ and action not in actions:
@@ -194,7 +194,7 @@ def tokenized(row: Row, tokenizer: Any) -> dict[str, list[int]]:
 
 
 def _runs(pieces: Sequence[Segment]) -> list[tuple[bool, str]]:
-    """Neighbouring pieces of the same kind joined; runs meet at special tokens, so ids equal the whole text's."""
+    """Neighbouring pieces of a kind joined; runs meet at special tokens, so ids equal the whole text's."""
     runs: list[tuple[bool, str]] = []
     for piece in pieces:
         if runs and runs[-1][0] == piece.trained:

@@ -1,17 +1,16 @@
-"""How a good agent serves a task, as a conversation to learn from: the gold actions with all that belongs around them.
+"""How a good agent serves a task: the gold actions with all that belongs around them, to learn from.
 
 A task's gold actions say what to do, not how one comes to know it. The demonstrator plays the episode in the
-real environment: it asks the customer for what the next call needs and nobody has said yet, asks for a yes before
-it changes anything, makes the calls, and tells the customer what came of it. An episode that does not earn the
-full reward is not a demonstration; `demonstrate` raises then, it never teaches a failure.
+real environment: it asks the customer for what the next call needs and nobody has said yet, asks for a yes
+before it changes anything, makes the calls, and tells the customer what came of it. An episode that does not
+earn the full reward is not a demonstration; `demonstrate` raises then, it never teaches a failure.
 
     demonstration = demonstrate(shop, task)
-    demonstration.messages     # pipeline.harmony messages after system and developer: User, Call, ToolResult, Final …
+    demonstration.messages     # after system and developer: User, Call, ToolResult, Final, …
     demonstration.episode      # the same as the environment saw it
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 from envs.retail.customer import ScriptedCustomer
 from envs.retail.database import Shop
@@ -64,7 +63,7 @@ _PLANS = {
     "modify_pending_order_items": "change the items of order {order_id}, using {payment_method_id}",
     "modify_pending_order_payment": "pay order {order_id} with {payment_method_id}",
     "exchange_delivered_order_items": "exchange items of order {order_id}, using {payment_method_id}",
-    "return_delivered_order_items": "return items of order {order_id}, with the refund to {payment_method_id}",
+    "return_delivered_order_items": "return items of order {order_id}, refunded to {payment_method_id}",
     "modify_user_address": "change your default address to {address1}, {city}, {state} {zip}",
 }
 
@@ -161,5 +160,4 @@ def report(task: Task) -> str:
 
 
 def _filled(sentences: dict[str, str], action: Action) -> str:
-    values: dict[str, Any] = {name: value for name, value in action.arguments.items()}
-    return sentences[action.name].format(**values)
+    return sentences[action.name].format(**action.arguments)

@@ -1,0 +1,101 @@
+"""Looking at tasks: examples, how they are spread, how long they are, and whether the splits are clean.
+
+examples_table(tasks, per_level=2)
+plot_tasks(tasks)
+plot_lengths(report)
+split_table(tasks)     # customers and orders of each split, and how many it shares with the others
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from envs.retail.tasks import Task
+from pipeline.datasets import LengthReport
+from pipeline.report import _frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+BLUE, GREY = "#4a90d9", "#9aa5b1"
+_ORDER_ID = re.compile(r"#W\d{7}")
+
+
+def examples_table(tasks: Sequence[Task], per_level: int = 2) -> pd.DataFrame:
+    """The first tasks of each level, with the calls that solve them."""
+    rows = []
+    for level in sorted({task.level for task in tasks}):
+        for task in [task for task in tasks if task.level == level][:per_level]:
+            calls = " → ".join(action.name for action in task.gold_actions)
+            rows.append((level, task.extra.get("family", ""), task.query, calls, ", ".join(task.outputs)))
+    frame = _frame(rows, ["level", "family", "query", "gold calls", "must be told"])
+    return frame.style.hide(axis="index").set_properties(**{"text-align": "left", "vertical-align": "top"})
+
+
+def plot_tasks(tasks: Sequence[Task]) -> Axes:
+    """How many tasks there are of each level, of each length, and how often each tool is part of the gold."""
+    import matplotlib.pyplot as plt
+
+    figure, (levels, steps, tools) = plt.subplots(1, 3, figsize=(13, 4), width_ratios=[1, 1.4, 1.6])
+    _bars(levels, Counter(task.level for task in tasks), "level", "tasks")
+    _bars(steps, Counter(len(task.gold_actions) for task in tasks), "gold calls in a task", "tasks")
+    counts = Counter(action.name for task in tasks for action in task.gold_actions).most_common()[::-1]
+    tools.barh([name for name, _ in counts], [count for _, count in counts], color=BLUE)
+    tools.set(xlabel="calls in all gold actions", xscale="log")
+    tools.tick_params(axis="y", labelsize=8)
+    figure.suptitle(f"{len(tasks)} tasks")
+    figure.tight_layout()
+    return tools
+
+
+def _bars(axes: Axes, counts: Counter, xlabel: str, ylabel: str) -> None:
+    axes.bar_label(axes.bar(list(counts), list(counts.values()), color=BLUE), fontsize=8)
+    axes.set(xlabel=xlabel, ylabel=ylabel, xticks=range(min(counts), max(counts) + 1))
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def plot_lengths(*reports: LengthReport) -> Axes:
+    """Tokens per training row for each mode, with the longest row the trainer takes."""
+    import matplotlib.pyplot as plt
+
+    figure, panels = plt.subplots(1, len(reports), figsize=(6 * len(reports), 3.2), squeeze=False)
+    for axes, report in zip(panels[0], reports, strict=True):
+        axes.hist(list(report.lengths.values()), bins=40, color=BLUE)
+        axes.axvline(report.max_length, color=GREY, linestyle="--")
+        dropped = f", {len(report.too_long)} too long" if report.too_long else ""
+        axes.set(
+            xlabel="tokens in a row",
+            ylabel="rows",
+            title=f"{report.mode}: n = {len(report.lengths)}{dropped}",
+        )
+        axes.annotate(
+            f" limit {report.max_length}", (report.max_length, 0.9), xycoords=("data", "axes fraction")
+        )
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.tight_layout()
+    return panels[0][-1]
+
+
+def split_table(tasks: Sequence[Task]) -> pd.DataFrame:
+    """Customers and orders of each split; what it shares with the others must be 0."""
+    splits = sorted({task.split for task in tasks})
+    customers = {split: {task.customer for task in tasks if task.split == split} for split in splits}
+    orders = {
+        split: {o for task in tasks if task.split == split for o in orders_of(task)} for split in splits
+    }
+    rows = []
+    for split in splits:
+        others = [other for other in splits if other != split]
+        shared = [len(held[split] & set().union(*(held[o] for o in others))) for held in (customers, orders)]
+        count = sum(task.split == split for task in tasks)
+        rows.append((split, count, len(customers[split]), len(orders[split]), *shared))
+    return _frame(rows, ["split", "tasks", "customers", "orders", "shared customers", "shared orders"])
+
+
+def orders_of(task: Task) -> set[str]:
+    """Every order a task speaks of, in its words, its facts or its gold calls."""
+    return set(_ORDER_ID.findall(repr((task.query, task.facts, task.gold_actions))))
