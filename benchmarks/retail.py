@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import timing
-from benchmarks.work import arguments_of, example_calls, example_tasks, load_tasks, require_same_work, spread
+from benchmarks.work import arguments_of, example_calls, example_tasks, require_same_work, spread
 from benchmarks.worlds import OurWorld, TauBenchWorld, World, gold_episode, tau_bench_test_tasks
 from envs.retail.database import DATA, Shop
 from envs.retail.files import whole_file
+from envs.retail.replay import load_tasks
 from envs.retail.tasks import Task
 
 TARGETS = {"gold_ratio": 1000.0, "reset_us": 20.0, "idle_bytes": 10_000.0}
@@ -321,6 +322,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         shop = Shop.load(folder)
         if options.tasks:
             tasks = load_tasks(options.tasks)
+            tasks = [task for task in tasks if task.split == tasks[-1].split]  # test, where there are splits
         else:
             tasks = (
                 tau_bench_test_tasks(options.against)

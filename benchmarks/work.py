@@ -5,13 +5,11 @@ spread(load_tasks(Path("data/dataset.jsonl")), 10)
 """
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from benchmarks.worlds import World, gold_episode
 from envs.retail.database import Shop
-from envs.retail.importers import iter_tau_bench_folder
-from envs.retail.tasks import Action, Task, read_tasks
+from envs.retail.tasks import Action, Task
 from envs.retail.tools import TOOLS, WRITE, call
 
 
@@ -84,14 +82,6 @@ def spread(tasks: Sequence[Task], count: int) -> list[Task]:
         if len(tasks) > count
         else list(tasks)
     )
-
-
-def load_tasks(path: Path) -> list[Task]:
-    """A task file, or the last split of a folder in tau-bench's form (test, where there is one)."""
-    if not path.is_dir():
-        return read_tasks(path)
-    tasks = list(iter_tau_bench_folder(path))
-    return [task for task in tasks if task.split == tasks[-1].split]
 
 
 def require_same_work(worlds: Sequence[World], examples: dict[str, dict[str, Any]]) -> None:

@@ -9,7 +9,6 @@ machine down (`9**9**9`, thousands of brackets) is an error instead. The bounds 
 
 import ast
 import operator
-import warnings
 from typing import Any
 
 ALLOWED = frozenset("0123456789+-*/(). ")
@@ -31,7 +30,7 @@ _UNARY = {ast.UAdd: operator.pos, ast.USub: operator.neg}
 def calculate(expression: Any) -> str:
     """The value of an arithmetic expression as text, or `Error: …`."""
     try:
-        if not all(character in ALLOWED for character in expression):
+        if not ALLOWED.issuperset(expression):
             return "Error: invalid characters in expression"
         return str(round(float(_evaluate(_parse(expression))), 2))
     except Exception as error:  # the agent sees every failure as text, as in tau-bench
@@ -45,9 +44,7 @@ def _parse(expression: Any) -> ast.expr:
         raise ValueError(f"expression is longer than {MAX_CHARACTERS} characters")
     if _depth(expression) > MAX_DEPTH:
         raise ValueError(f"expression is nested deeper than {MAX_DEPTH}")
-    with warnings.catch_warnings():  # `1(2)` makes the compiler warn on stderr before it fails
-        warnings.simplefilter("ignore")
-        return ast.parse(expression.strip(" "), "<string>", mode="eval").body
+    return ast.parse(expression.strip(" "), "<string>", mode="eval").body  # parsed only, so nothing warns
 
 
 def _depth(expression: str) -> int:

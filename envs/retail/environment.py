@@ -1,4 +1,4 @@
-"""The world an agent lives in: it speaks with a customer, calls tools, and is scored by what the shop looks like.
+"""The world an agent lives in: it speaks with a customer, calls tools, and is scored by how the shop ends up.
 
     env = RetailEnv(Shop.load(), task, ScriptedCustomer())
     words = env.reset()
@@ -6,9 +6,9 @@
     env.step(Action("respond", {"content": "It is on its way."}))
     env.score().reward
 
-The rule is tau-bench's: an episode ends when the customer says `###STOP###` or the agent hands over to a human;
-then it is worth 1 if the database equals the one the gold actions lead to and every required output was told
-to the customer, else 0. Without a customer, the agent's first message to them ends the episode.
+The rule is tau-bench's: an episode ends when the customer says `###STOP###` or the agent hands over to a
+human; then it is worth 1 if the database equals the one the gold actions lead to and every required output
+was told to the customer, else 0. Without a customer, the agent's first message to them ends the episode.
 
 `strict=True` (default) answers arguments that do not fit a tool's schema with an error before the tool runs;
 `strict=False` is tau-bench's duck typing to the letter, where a number may become somebody's zip code.
@@ -105,7 +105,7 @@ class Episode:
 
 
 def gold_changes(shop: Shop, task: Task) -> Changes:
-    """What the gold actions change; their errors are ignored and hand-overs skipped. Remembered by the shop."""
+    """What the gold actions change, their errors ignored and hand-overs skipped. Remembered by the shop."""
     changes = shop.gold_ends.get(task.gold_key)
     if changes is None:
         changes = replay(shop, task.gold_actions).changes()
@@ -210,7 +210,7 @@ class RetailEnv:
         )
 
     def score(self) -> Score:
-        """tau-bench's reward: an episode that has not been ended by customer or hand-over is worth nothing."""
+        """tau-bench's reward: an episode not ended by the customer or a hand-over is worth nothing."""
         score = self.episode.score()
         finished = self.ended in ("customer", "transfer")
         return score if finished else Score(0.0, score.database_equal, score.missing_outputs)

@@ -53,7 +53,7 @@ def return_delivered_order_items(
     Args:
         order_id: The order id with its leading '#', such as '#W1234567'.
         item_ids: The ids of the items to be returned; an id may occur twice if the order has the item twice.
-        payment_method_id: Where the refund goes: the order's own payment method or a gift card of the customer.
+        payment_method_id: Where the refund goes: the order's payment method or a gift card of the customer.
     """
     order = database.orders.get(order_id)
     if order is None:

@@ -1,4 +1,4 @@
-"""Tools that are not about one order: the default address, thinking, arithmetic, and handing over to a person."""
+"""Tools that are not about one order: the default address, thinking, arithmetic, handing over to a person."""
 
 from envs.retail import calculator
 from envs.retail.database import Database
