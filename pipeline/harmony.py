@@ -260,7 +260,7 @@ def chat_template(date: str = DATE) -> str:
 
 
 def to_chat(conversation: Sequence[Message]) -> dict[str, Any]:
-    """The conversation as keyword arguments of `tokenizer.apply_chat_template` with `chat_template`."""
+    """The variables of the chat template: "messages" as OpenAI dictionaries, "tools", "reasoning_effort"."""
     chat: dict[str, Any] = {"messages": [], "tools": None}
     messages = chat["messages"]
     for message in conversation:
