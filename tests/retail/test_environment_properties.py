@@ -355,7 +355,7 @@ def test_the_hash_is_that_of_the_plain_json(actions):
 def tiny_shop() -> Shop:
     order_id = busy_orders()[0]
     user_id = shop().orders[order_id]["user_id"]
-    return Shop({user_id: shop().users[user_id]}, {}, {order_id: shop().orders[order_id]})
+    return Shop({user_id: shop().users[user_id]}, {}, {order_id: {**shop().orders[order_id], "extra": 50}})
 
 
 flat = scalars | st.lists(scalars, min_size=1, max_size=3)
@@ -369,6 +369,8 @@ def shuffled(value: Any) -> Any:
 @many
 @given(contents, contents, st.booleans())
 @example({"balance": 50}, {"balance": 50.0}, False)
+@example(50, 50.0, False)
+@example(True, 50, False)
 @example([1, 2], [2, 1], False)
 @example(173.83, 173.82999999999993, False)
 @example({"a": 1, "b": 2}, None, True)
