@@ -1,12 +1,12 @@
-"""One dial for a whole run: a profile fits the machine, everything else follows from it and can be overridden.
+"""One dial for a whole run: a profile fits the machine, all else follows from it and can be overridden.
 
     config = resolve("auto")                                    # looks at the machine
     config = resolve("gpu80", mode="agent", sft_learning_rate=1e-4)
     config.save(run); Config.load(run)                          # a run's folder holds the config it used
 
-Settings come from, each stronger than the one before: the profile, its mode, environment variables
-(`GPTOSS_SFT_LEARNING_RATE=1e-4`), and what a notebook's parameters or the command line say. An unknown name is
-refused with the nearest right one, and so is a sequence length that cannot hold the shop's prompt.
+Settings come from, each stronger than the one before: the mode, the profile, environment variables
+(`GPTOSS_SFT_LEARNING_RATE=1e-4`), and what a notebook's parameters or the command line say. An unknown name
+is refused with the nearest right one, and so is a sequence length that cannot hold the shop's prompt.
 """
 
 import argparse
@@ -117,13 +117,12 @@ PROFILES: dict[str, dict[str, Any]] = {
         "max_turns": 8,
     },
     "t4": _GPT_OSS | {"mode": "plan", "lora_rank": 8, "lora_alpha": 16},
-    "gpu24": _GPT_OSS | {"max_seq_length": 5632},
-    "gpu80": _GPT_OSS | {"max_seq_length": 8192},
-    "spark": _GPT_OSS
-    | {"max_seq_length": 8192, "offload_embedding": False},  # unified memory: nothing to gain
+    "gpu24": _GPT_OSS,
+    "gpu80": _GPT_OSS,
+    "spark": _GPT_OSS | {"offload_embedding": False},  # unified memory: nothing to gain
 }
 _OF_MODE = {
-    "agent": {"max_completion_length": 3072},
+    "agent": {"max_seq_length": 5632, "max_completion_length": 2560},
     "plan": {"max_completion_length": 512, "max_seq_length": 2048, "levels": (1, 2)},
 }
 
@@ -150,7 +149,7 @@ def resolve(profile: str = "auto", *, environ: Mapping[str, str] = os.environ, *
     chosen = outside | given
     mode = chosen.get("mode", settings.get("mode", "agent"))
     if profile != "tiny" and mode in _OF_MODE:
-        settings |= {n: v for n, v in _OF_MODE[mode].items() if n != "max_seq_length" or mode == "plan"}
+        settings = _OF_MODE[mode] | settings
     return Config(**(settings | chosen))
 
 
