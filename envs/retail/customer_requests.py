@@ -1,4 +1,4 @@
-"""What a request is made of: the customer's words, the calls that serve it, what must be told, what is withheld.
+"""What a request is made of: the customer's words, the calls that serve it, what is told and withheld.
 
 A family of requests is a function `(case, order) -> Request`; a `Case` is what the generator knows while it
 writes one task: the shop's index, a source of chance, the customer, and how much the customer tells unasked.
@@ -38,7 +38,9 @@ class Case:
     random: Random
     user_id: str
     stated: bool  # the query says everything, with ids (levels 1 and 2)
-    several: bool = False  # this is one of several requests
+    several: bool = False  # this is one of several requests: what is withheld must not be mixed up
+    reason: str = ""  # the reason for whatever is cancelled; one for all, so that it can be told when asked
+    quiet: bool = False  # no question with an answer, since the conversation ends with a hand-over
 
     @property
     def user(self) -> Record:
@@ -88,7 +90,7 @@ def reckon(expression: str) -> Action:
 
 @dataclass(frozen=True)
 class Mention:
-    """How the customer refers to something: the words, and what the agent must do and be told to understand."""
+    """How the customer refers to something: the words, and what it takes to understand them."""
 
     words: str
     reads: tuple[Action, ...] = ()
@@ -110,9 +112,12 @@ def mention_order(case: Case, order: Record, *, hidden: float = 0.6, but: Sequen
     if case.stated or case.random.random() >= hidden:
         return Mention(case.pick(("order {}", "my order {}")).format(order_id), (read_order(order),), facts)
     words = _descriptions(case, order, but)
-    if words and case.random.random() < 0.75:
+    only_one = len(case.user["orders"]) == 1
+    if words and (only_one or case.several or case.random.random() < 0.75):
         reads = (read_profile(case), *_search(case, order))
         return Mention(case.pick(words), reads, {}, ("order",))
+    if case.several:  # asked for "the order number", the customer could not know for which request
+        return Mention(f"order {order_id}", (read_order(order),), facts)
     return Mention(
         case.pick(("one of my orders", "an order of mine")), (read_order(order),), facts, ("order id",)
     )
@@ -147,7 +152,7 @@ def _search(case: Case, order: Record) -> tuple[Action, ...]:
 
 
 def mention_item(case: Case, item: Record) -> str:
-    """An item of an order: with its id where everything is stated, else by its name, sometimes with its options."""
+    """An item of an order: with its id where all is stated, else by name, sometimes with its options."""
     name = phrases.item_name(item["name"])
     if case.stated:
         return f"the {name} (item {item['item_id']})"
@@ -171,7 +176,7 @@ def mention_method(case: Case, method_id: str, *, original: bool = False, withhe
     facts = {"payment_method": phrases.method_with_id(case.user, method_id)}
     if case.stated:
         return Mention(phrases.method_with_id(case.user, method_id), (), facts)
-    if withheld:
+    if withheld and not case.several:
         return Mention("", (), facts, ("payment method",))
     words = phrases.methods_in_words(case.user, method_id)
     reads: tuple[Action, ...] = (read_profile(case),)

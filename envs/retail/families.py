@@ -7,7 +7,10 @@ found out, asked for or worked out. Levels 4 and 5 put several together (see `co
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from envs.retail import combinations
+from envs.retail import families_conditional as conditional
 from envs.retail import families_questions as questions
+from envs.retail import families_refusals as refusals
 from envs.retail import families_swaps as swaps
 from envs.retail import families_writes as writes
 from envs.retail.customer_requests import Case, Request
@@ -44,3 +47,38 @@ LEVEL_2 = (
     Family(swaps.swap_items, "items", 3),
     Family(swaps.swap_items, "exchange", 3),
 )
+LEVEL_3 = (
+    Family(writes.cancel, "cancel", 10),
+    Family(writes.return_items, "return", 12),
+    Family(writes.order_address, "address", 9),
+    Family(writes.order_payment, "payment", 9),
+    Family(writes.default_address, None, 6),
+    Family(swaps.swap_items, "items", 12),
+    Family(swaps.swap_items, "exchange", 12),
+    Family(questions.tracking, "tracking", 2),
+    Family(questions.order_total, "total", 2),
+    Family(questions.item_price, "priced item", 2),
+    Family(questions.ship_to, "order", 2),
+    Family(questions.product_price, None, 3),
+    Family(questions.product_extreme, None, 2),
+    Family(questions.two_items, "two items", 3),
+    Family(questions.rest_of_order, "two items", 3),
+    Family(questions.two_orders, "not the only order", 3),
+    Family(refusals.cancel_too_late, "too late", 2),
+    Family(refusals.return_too_early, "on its way", 2),
+    Family(refusals.address_too_late, "on its way", 2),
+    Family(refusals.someone_else, "order", 2),
+    Family(refusals.card_too_small, "card too small", 2),
+    Family(refusals.sold_out, "choosy", 2),
+    Family(refusals.other_product, "return", 1),
+    Family(refusals.refund_not_allowed, "refund elsewhere", 1),
+    Family(refusals.hand_over, None, 4),
+)
+LEVEL_4 = (
+    Family(combinations.several, "one of several", 45),
+    Family(combinations.same_order, "items", 15),
+    Family(combinations.conditions, "condition", 35),
+    Family(conditional.gift_card_or_other, "gift card or other", 8),
+)
+LEVEL_5 = (Family(combinations.hardest, "condition among several", 1),)
+FAMILIES = {1: LEVEL_1, 2: LEVEL_2, 3: LEVEL_3, 4: LEVEL_4, 5: LEVEL_5}

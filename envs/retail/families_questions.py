@@ -152,7 +152,7 @@ def email_on_file(case: Case, order: None = None) -> Request:
 
 
 def mention_product(case: Case, product: Record) -> Mention:
-    """A product by its id where everything is stated, else by its name, which is in the list of product types."""
+    """A product by its id where all is stated, else by its name, as in the list of product types."""
     name = phrases.item_name(product["name"])
     read = read_product(product["product_id"])
     if case.stated:

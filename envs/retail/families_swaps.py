@@ -1,11 +1,13 @@
 """Swaps of items for other variants: of a pending order ("modify"), or of a delivered one ("exchange").
 
-Which variant is wanted is said by its id (level 2), by what should be different, by all its options, or as the
-cheapest or most expensive one that can be had; one variant only fits.
+Which variant is wanted is said by its id (level 2), by what should be different, by all its options, or as
+the cheapest or most expensive one that can be had; one variant only fits.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 from envs.retail import phrases
 from envs.retail.customer_requests import (
@@ -28,20 +30,20 @@ INTO = {"pending": "to", "delivered": "for"}
 
 SWAP = {
     "pending": (
-        "in {order}, please change {swaps}. {pay}",
-        "before {order} ships, I'd like you to change {swaps}. {pay}",
-        "can you modify {order} for me? Please change {swaps}. {pay}",
-        "please update {order} by changing {swaps}. {pay}",
-        "I picked the wrong options in {order}. Please change {swaps}. {pay}",
-        "I want {order} modified: change {swaps}. {pay}",
+        "in {order}, please change {swaps}. {rest}",
+        "before {order} ships, I'd like you to change {swaps}. {rest}",
+        "can you modify {order} for me? Please change {swaps}. {rest}",
+        "please update {order} by changing {swaps}. {rest}",
+        "I picked the wrong options in {order}. Please change {swaps}. {rest}",
+        "I want {order} modified: change {swaps}. {rest}",
     ),
     "delivered": (
-        "from {order}, I want to exchange {swaps}. {pay}",
-        "I'd like to exchange {swaps}. This is about {order}. {pay}",
-        "{order} has arrived, but I want to exchange {swaps}. {pay}",
-        "please exchange {swaps}, all part of {order}. {pay}",
-        "can I exchange part of {order}? I'd like to swap {swaps}. {pay}",
-        "something in {order} isn't right for me, so please exchange {swaps}. {pay}",
+        "from {order}, I want to exchange {swaps}. {rest}",
+        "I'd like to exchange {swaps}. This is about {order}. {rest}",
+        "{order} has arrived, but I want to exchange {swaps}. {rest}",
+        "please exchange {swaps}, all part of {order}. {rest}",
+        "can I exchange part of {order}? I'd like to swap {swaps}. {rest}",
+        "something in {order} isn't right for me, so please exchange {swaps}. {rest}",
     ),
 }
 PAY = (
@@ -126,7 +128,14 @@ def variant_in_words(case: Case, item: Record, variant: Record) -> str:
 
 
 def swapped(
-    case: Case, order: Record, swaps: Sequence[Swap], *, ask_difference: bool | None = None
+    case: Case,
+    order: Record,
+    swaps: Sequence[Swap],
+    *,
+    fallback: str = "",
+    family: str = "",
+    instead: Action | None = None,
+    facts: Mapping[str, Any] = MappingProxyType({}),
 ) -> Request:
     """The request for these swaps.
 
@@ -134,60 +143,55 @@ def swapped(
         case: The case.
         order: A pending or delivered order.
         swaps: What becomes what.
-        ask_difference: Whether the customer wants to be told the price difference; None leaves it to chance.
+        fallback: What the customer wants if it cannot be had; said at once or when it is refused.
+        family: The family's name, where it is more than a swap.
+        instead: The write that is right instead, where it cannot be had.
+        facts: What else the customer can tell.
     """
     status, difference = order["status"], sum(swap.difference for swap in swaps)
     method_id = _payer(case, order, difference)
     original = method_id == order["payment_history"][0]["payment_method_id"]
     method = mention_method(case, method_id, original=original, withheld=case.random.random() < 0.2)
     mention = mention_order(case, order, but=[swap.item["name"] for swap in swaps])
-    listed = phrases.listed((swap.words for swap in swaps), last="and also")
+    listed = ", and also ".join(swap.words for swap in swaps)
+    asks = _asks_difference(case, difference) and not instead
+    later = bool(fallback) and not case.several and case.random.random() < 0.4
     pay = _capital(case.pick(PAY).format(method=method.words)) if method.words else ""
-    words = case.say(SWAP[status], order=mention.words, swaps=listed, pay=pay).strip()
-    if ask_difference is None:
-        ask_difference = not case.stated and phrases.tellable(difference) and case.random.random() < 0.3
-    if ask_difference:
-        words = f"{words} {case.pick(HOW_MUCH)}"
+    sentences = ("" if later else fallback, pay, case.pick(HOW_MUCH) if asks else "")
+    words = case.say(SWAP[status], order=mention.words, swaps=listed, rest=" ".join(filter(None, sentences)))
+    wish = f"I want to {'change' if status == 'pending' else 'exchange'} {listed}"
+    told = {**mention.facts, **method.facts, "items": wish, **facts}
+    found = () if case.stated else ("variant", *(("difference",) * asks), *(("fallback",) * later))
     return Request(
-        FAMILY[status],
-        words,
-        (
-            *method.reads,
-            *_reads(case, method_id, mention, swaps, ask_difference),
-            swap_call(order, swaps, method_id),
-        ),
-        (phrases.money_output(difference),) if ask_difference else (),
-        {
-            **mention.facts,
-            **method.facts,
-            "items": f"I want to {'change' if status == 'pending' else 'exchange'} {listed}",
-        },
-        (
-            *mention.finds,
-            *method.finds,
-            *(() if case.stated else ("variant",)),
-            *(("difference",) * ask_difference),
-        ),
+        family or FAMILY[status],
+        words.strip(),
+        (*_reads(case, method, mention, swaps, asks), instead or swap_call(order, swaps, method_id)),
+        (phrases.money_output(difference),) if asks else (),
+        {**told, "preferences": [fallback]} if later else told,
+        (*mention.finds, *method.finds, *found),
     )
 
 
+def _asks_difference(case: Case, difference: float) -> bool:
+    """Whether the customer also wants to know the price difference."""
+    return not (case.stated or case.quiet) and phrases.tellable(difference) and case.random.random() < 0.3
+
+
 def _payer(case: Case, order: Record, difference: float) -> str:
-    """A method that can pay the difference; with several requests at once, no gift card: balances would mix."""
-    payers = case.index.payers(order, float("inf") if case.several else difference)
-    return case.pick(payers)
+    """A method that can pay the difference; with several requests no gift card, since balances would mix."""
+    return case.pick(case.index.payers(order, float("inf") if case.several else difference))
 
 
 def _reads(
-    case: Case, method_id: str, mention: Mention, swaps: Sequence[Swap], ask_difference: bool
+    case: Case, method: Mention, mention: Mention, swaps: Sequence[Swap], asks: bool
 ) -> tuple[Action, ...]:
     """The look-ups: the profile for a gift card's balance, the order, the products, the arithmetic."""
-    reads = (read_profile(case),) if method_id.startswith("gift_card") and not mention.reads[:-1] else ()
-    reads += mention.reads
+    gift = "gift_card_" in method.facts["payment_method"]
+    reads = (*((read_profile(case),) if gift else ()), *method.reads, *mention.reads)
     if not case.stated:
-        reads += tuple(
-            read_product(product_id) for product_id in dict.fromkeys(s.item["product_id"] for s in swaps)
-        )
-    if ask_difference:
+        products = dict.fromkeys(swap.item["product_id"] for swap in swaps)
+        reads += tuple(read_product(product_id) for product_id in products)
+    if asks:
         reads += (reckon(" + ".join(f"({s.variant['price']} - {s.item['price']})" for s in swaps)),)
     return reads
 

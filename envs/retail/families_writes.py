@@ -51,11 +51,11 @@ REASON = {
 }
 
 
-def cancel(case: Case, order: Record, reason: str = "") -> Request:
+def cancel(case: Case, order: Record) -> Request:
     """Cancel a pending order."""
     mention = mention_order(case, order)
-    withheld = not case.stated and not reason and case.random.random() < 0.4
-    reason = reason or case.pick(REASONS)
+    withheld = not case.stated and case.random.random() < 0.4
+    reason = case.reason or case.pick(REASONS)
     said = "" if withheld else case.pick(REASON[reason])
     words = case.say(CANCEL[:4] if withheld else CANCEL, order=mention.words, reason=said).strip()
     write = Action("cancel_pending_order", {"order_id": order["order_id"], "reason": reason})
@@ -95,10 +95,13 @@ def return_items(case: Case, order: Record) -> Request:
     return returned(case, order, items, method_id)
 
 
-def returned(case: Case, order: Record, items: Sequence[Record], method_id: str) -> Request:
+def returned(
+    case: Case, order: Record, items: Sequence[Record], method_id: str, *, say_method: bool = True
+) -> Request:
     """The return of these items to this method."""
     original = method_id == order["payment_history"][0]["payment_method_id"]
-    method = mention_method(case, method_id, original=original, withheld=case.random.random() < 0.3)
+    withheld = not say_method or case.random.random() < 0.3
+    method = mention_method(case, method_id, original=original, withheld=withheld)
     mention = mention_order(case, order, but=[item["name"] for item in items])
     refund = case.pick(REFUND).format(method=method.words) if method.words else ""
     everything = len(items) == len(order["items"]) > 1 and case.random.random() < 0.7
@@ -106,17 +109,17 @@ def returned(case: Case, order: Record, items: Sequence[Record], method_id: str)
     them = "them" if len(items) > 1 else phrases.it(items[0]["name"])
     templates = RETURN_ALL if everything else RETURN
     words = case.say(templates, items=named, order=mention.words, refund=refund, them=them).strip()
-    write = Action(
-        "return_delivered_order_items",
-        {
-            "order_id": order["order_id"],
-            "item_ids": [item["item_id"] for item in items],
-            "payment_method_id": method_id,
-        },
-    )
+    write = return_call(order, items, method_id)
     facts = {**mention.facts, **method.facts, "items": f"I want to return {named}"}
     finds = (*mention.finds, *method.finds, *(() if case.stated else ("items",)))
     return Request("return", words, (*method.reads, *mention.reads, write), (), facts, finds)
+
+
+def return_call(order: Record, items: Sequence[Record], method_id: str) -> Action:
+    """The write of a return."""
+    item_ids = [item["item_id"] for item in items]
+    arguments = {"order_id": order["order_id"], "item_ids": item_ids, "payment_method_id": method_id}
+    return Action("return_delivered_order_items", arguments)
 
 
 def some_items(case: Case, items: Sequence[Record]) -> list[Record]:
@@ -169,7 +172,7 @@ def _destination(case: Case, order: Record) -> tuple[Record, str, tuple[Action, 
                 words = f"the same address as order {other['order_id']}"
                 return other["address"], words, (read_order(other),), ("address",)
     address = phrases.new_address(case.random)
-    if not case.stated and luck > 0.85:
+    if not case.stated and luck > 0.85 and not case.several:
         return address, "", (), ("address",)
     return address, phrases.address_in_words(address), (), ()
 
@@ -235,6 +238,6 @@ def _new_home(case: Case) -> tuple[Record, str, tuple[Action, ...], tuple[str, .
                 words = f"the one that order {order['order_id']} goes to"
                 return order["address"], words, (read_order(order),), ("address",)
     address = phrases.new_address(case.random)
-    if not case.stated:
+    if not case.stated and not case.several:
         return address, "", (), ("address",)
     return address, phrases.address_in_words(address), (), ()

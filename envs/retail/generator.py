@@ -1,4 +1,4 @@
-"""Endless tasks over any shop, each proven by execution: the gold actions run, change what they should, nothing else.
+"""Endless tasks over any shop, each proven by execution: its gold actions run and lead to its `gold_final`.
 
     shop = Shop.load()
     for task in itertools.islice(generate(shop, seed=7, levels=(1, 2), split="train"), 100): ...
@@ -21,14 +21,14 @@ from random import Random
 from typing import Any
 
 from envs.retail.customer_requests import Case, Request
-from envs.retail.database import DATA, Shop
-from envs.retail.families import LEVEL_1, LEVEL_2, Family
+from envs.retail.database import DATA, Database, Record, Shop, canonical
+from envs.retail.families import FAMILIES, Family
 from envs.retail.shop_index import SPLITS, ShopIndex, split_of
 from envs.retail.tasks import Action, Task, write_tasks
-from envs.retail.tools import call
+from envs.retail.tools import TOOLS, WRITE, call
 from envs.retail.wording import frame_for, identity_in_words
 
-LEVELS = (1, 2)
+LEVELS = (1, 2, 3, 4, 5)
 ATTEMPTS = 50  # of a task whose first draft proves unfit; more than a few means a shop that cannot serve it
 
 
@@ -44,7 +44,7 @@ class Generator:
             raise ValueError(f"levels are among {LEVELS}, not {tuple(levels)}")
         self.shop, self.seed, self.levels, self.split = shop, seed, tuple(levels), split
         self.index = ShopIndex(shop, split)
-        self._families = {1: self._possible(LEVEL_1), 2: self._possible(LEVEL_2)}
+        self._families = {level: self._possible(FAMILIES[level]) for level in set(levels)}
 
     def _possible(self, families: Sequence[Family]) -> tuple[list[Family], list[int]]:
         """The families this shop can serve, with their cumulated weights."""
@@ -65,11 +65,13 @@ class Generator:
     def _draft(self, random: Random, number: int, level: int) -> Task:
         case, request = self._request(random, level)
         by_email = request.identify == "email" or (request.identify != "name" and random.random() < 0.5)
+        hidden = level > 2 and (not request.finds or random.random() < 0.3)
         with_id = level <= 2 and any("user_id" in action.arguments for action in request.actions)
-        identity = identity_in_words(random, case.user, case.user_id, by_email, with_id)
+        identity = "" if hidden else identity_in_words(random, case.user, case.user_id, by_email, with_id)
         facts = {**_identity_facts(case, by_email), **request.facts}
-        writes = any(WRITES.get(action.name) for action in request.actions)
-        query = frame_for(number, self.seed, level, writes).message(identity, request.words)
+        writes = any(_writes(action) for action in request.actions)
+        change = writes or request.refused or request.hand_over
+        query = frame_for(number, self.seed, level, change).message(identity, request.words)
         return Task(
             id=f"gen-{self.seed}-{number}",
             query=query,
@@ -79,7 +81,7 @@ class Generator:
             outputs=request.outputs,
             level=level,
             split=split_of(case.user_id),
-            extra=_extra(request),
+            extra=_extra(request, hidden, writes),
         )
 
     def _request(self, random: Random, level: int) -> tuple[Case, Request]:
@@ -95,10 +97,7 @@ class Generator:
     def _proven(self, task: Task) -> Task:
         """The task with its `gold_final`, or Unproven."""
         database = self.shop.open()
-        for action in task.gold_actions:
-            answer = call(database, action.name, action.arguments)
-            if answer.startswith("Error"):
-                raise Unproven(f"{action.name}: {answer}")
+        _run(database, task.gold_actions)
         final = final_state(self.shop, database)
         if not final and not task.outputs and not task.extra.get("refusal"):
             raise Unproven("nothing changes and nothing is to be told")
@@ -106,7 +105,27 @@ class Generator:
         for output in task.outputs:
             if len(output) < 4 or output.lower() in said:
                 raise Unproven(f"the answer {output!r} is too short or given away")
+        if task.level > 3:
+            self._check_sequence(task, database)
         return replace(task, gold_final=final)
+
+    def _check_sequence(self, task: Task, database: Database) -> None:
+        """Requests about different records may be served in any order: last one first must end the same."""
+        groups: dict[str, list[Action]] = {}
+        for action in filter(_writes, task.gold_actions):
+            groups.setdefault(action.arguments.get("order_id", ""), []).append(action)
+        if len(groups) > 1:
+            other = self.shop.open()
+            _run(other, [action for group in reversed(groups.values()) for action in group])
+            if other.changes() != database.changes():
+                raise Unproven("the requests depend on each other")
+
+
+def _run(database: Database, actions: Sequence[Action]) -> None:
+    for action in actions:
+        answer = call(database, action.name, action.arguments)
+        if answer.startswith("Error"):
+            raise Unproven(f"{action.name}: {answer}")
 
 
 def generate(
@@ -124,30 +143,26 @@ def generate(
     return map(generator.task, itertools.count())
 
 
-def final_state(shop: Shop, database: Any) -> dict[str, dict[str, Any]]:
+def final_state(shop: Shop, database: Database) -> dict[str, dict[str, Any]]:
     """What an episode changed: {record id: {field: new value}}."""
     final = {}
     for table in ("orders", "users"):
         before = getattr(shop, table)
         for key, record in getattr(database, table).changed.items():
-            changed = {name: value for name, value in record.items() if before[key].get(name) != value}
+            changed = {name: value for name, value in record.items() if _differs(before[key], name, value)}
             if changed:
                 final[key] = changed
     return final
 
 
-WRITES = {
-    name: True
-    for name in (
-        "cancel_pending_order",
-        "exchange_delivered_order_items",
-        "modify_pending_order_address",
-        "modify_pending_order_items",
-        "modify_pending_order_payment",
-        "modify_user_address",
-        "return_delivered_order_items",
-    )
-}
+def _differs(before: Record, name: str, value: Any) -> bool:
+    """Whether a field is new or another; 50.0 is not 50, as in the database's own comparison."""
+    old = before.get(name)
+    return name not in before or (old is not value and canonical(old) != canonical(value))
+
+
+def _writes(action: Action) -> bool:
+    return TOOLS[action.name].kind == WRITE
 
 
 def _identify(case: Case, by_email: bool) -> Action:
@@ -173,10 +188,14 @@ def _distinct(actions: Sequence[Action]) -> tuple[Action, ...]:
     return tuple(kept.values())
 
 
-def _extra(request: Request) -> dict[str, Any]:
+def _extra(request: Request, hidden: bool, writes: bool) -> dict[str, Any]:
+    """What kind of task it is: family, what must be found out, whether refusing is (part of) the point."""
     extra: dict[str, Any] = {"family": request.family, "source": "generated"}
-    if request.finds:
-        extra["finds"] = list(dict.fromkeys(request.finds))
+    finds = (*(("identity",) if hidden else ()), *request.finds)
+    if finds:
+        extra["finds"] = list(dict.fromkeys(finds))
+    if request.refused or request.hand_over:
+        extra["refuses_part" if writes else "refusal"] = True
     return extra
 
 

@@ -14,8 +14,8 @@ from envs.retail.catalogue import CITIES, STREET_KINDS, STREET_NAMES
 from envs.retail.database import Record
 
 # Options whose values say by themselves what they are.
-_ALONE = set("color material type season light theme voltage features firmness brand gender".split())
-_ALONE |= {"scent family", "bagged/bagless"}
+_ALONE = {"color", "material", "type", "season", "light", "theme", "voltage", "features", "firmness", "brand"}
+_ALONE |= {"gender", "scent family", "bagged/bagless"}
 _KIND_OF = re.compile(r" (?:color|material|type)$")  # a "strap material" of leather is a leather strap
 _NO_ARTICLE = {"GPS", "water resistance", "backlight", "Bluetooth"}
 
@@ -126,8 +126,9 @@ def address_in_words(address: Mapping[str, str]) -> str:
 def new_address(random: Random) -> dict[str, str]:
     """A complete address that nobody in the shop has to have, in the order of the tools' arguments."""
     city, unit = random.choice(CITIES), random.choice(("Apt", "Unit", "Suite"))
+    street = f"{random.choice(STREET_NAMES)} {random.choice(STREET_KINDS)}"
     return {
-        "address1": f"{random.randrange(11, 990)} {random.choice(STREET_NAMES)} {random.choice(STREET_KINDS)}",
+        "address1": f"{random.randrange(11, 990)} {street}",
         "address2": f"{unit} {random.randrange(101, 990)}",
         "city": city.name,
         "state": city.state,
@@ -150,8 +151,8 @@ def money_output(amount: float) -> str:
 
 
 def tellable(amount: float) -> bool:
-    """Whether an amount has two decimal places, so that it is written in one way only and not found by chance."""
-    return round(abs(amount) * 100) % 10 != 0 and abs(amount) >= 1
+    """Whether an amount has two decimal places: written in one way only, and not found by chance."""
+    return round(abs(amount) * 100) % 10 != 0 and abs(amount) >= 10
 
 
 _KINDS = {

@@ -1,8 +1,8 @@
-"""Whether an agent can know what the gold actions say: every argument must have been told or looked up before.
+"""Whether an agent can know what the gold actions say: each argument must have been told or looked up before.
 
-    unreachable_arguments(shop, task)    # [] or lines like "2 cancel_pending_order.order_id '#W1' appears nowhere"
+    unreachable_arguments(shop, task)   # [], or "2 cancel_pending_order.order_id '#W1' appears nowhere", ...
 
-What counts as told: the query, what the customer can tell (`facts`), and the answers of the calls made so far.
+What counts as told: the query, what the customer can tell (`facts`), the answers of the calls made so far.
 Free text (a hand-over's summary, a thought) needs no source; a reason may be told in other words.
 """
 

@@ -14,6 +14,8 @@ from functools import cached_property, lru_cache
 from envs.retail.database import Record, Shop
 from envs.retail.phrases import tellable
 
+# what makes an order fit for a request with an "if"
+CONDITIONS = frozenset({"choosy", "status decides", "refund decides", "price decides", "refund elsewhere"})
 SPLITS = ("train", "validation", "test")
 STATUSES = ("pending", "processed", "delivered", "cancelled")
 
@@ -72,6 +74,22 @@ class ShopIndex:
         return found
 
     @cached_property
+    def sold_out(self) -> dict[str, tuple[Record, ...]]:
+        """The variants that an item could be swapped for if only they were available, for each item id."""
+        found = {}
+        for product in self.shop.products.values():
+            variants = [v for v in product["variants"].values() if v["options"]]
+            for variant in variants:
+                found[variant["item_id"]] = tuple(
+                    other
+                    for other in variants
+                    if other is not variant
+                    and not other["available"]
+                    and other["options"].keys() == variant["options"].keys()
+                )
+        return found
+
+    @cached_property
     def extremes(self) -> dict[str, tuple[Record, Record]]:
         """The cheapest and the dearest available variant by product id, where each is alone at its price."""
         found = {}
@@ -114,8 +132,21 @@ class ShopIndex:
         """The nameable items for which another variant is available."""
         return [item for item in self.single_items(order) if self.swaps.get(item["item_id"])]
 
+    def choosy(self, order: Record) -> list[Record]:
+        """The items that can be swapped, and of which other variants are sold out."""
+        return [item for item in self.swappable(order) if self.sold_out[item["item_id"]]]
+
+    def dearer(self, order: Record) -> list[tuple[Record, Record]]:
+        """The items with each available variant that costs more."""
+        return [
+            (item, variant)
+            for item in self.swappable(order)
+            for variant in self.swaps[item["item_id"]]
+            if variant["price"] > item["price"] + 1
+        ]
+
     def telling_items(self, order: Record) -> list[Record]:
-        """The items whose product occurs in none of the customer's other orders: they say which order is meant."""
+        """The items whose product is in none of the customer's other orders: they say which is meant."""
         return [item for item in self.single_items(order) if self._names[order["user_id"]][item["name"]] == 1]
 
     @cached_property
@@ -156,6 +187,32 @@ class ShopIndex:
         cards = [m for m, method in methods.items() if method["source"] == "gift_card" and m != original]
         return ([original] if original in methods else []) + cards
 
+    def gift_card_choice(self, order: Record) -> tuple[str, list[str]] | None:
+        """The customer's only gift card, if it did not pay the order, and what else could pay it."""
+        methods = self.owner(order)["payment_methods"]
+        cards = [method_id for method_id, method in methods.items() if method["source"] == "gift_card"]
+        original = order["payment_history"][0]["payment_method_id"]
+        others = [method_id for method_id in methods if method_id not in (*cards, original)]
+        return (cards[0], others) if len(cards) == 1 and cards[0] != original and others else None
+
+    def small_card(self, order: Record) -> tuple[str, float] | None:
+        """The customer's only gift card with its balance, if it did not pay the order and cannot."""
+        methods = self.owner(order)["payment_methods"].values()
+        cards = [(method["id"], method["balance"]) for method in methods if method["source"] == "gift_card"]
+        payment = order["payment_history"][0]
+        fits = (
+            len(cards) == 1
+            and cards[0][0] != payment["payment_method_id"]
+            and cards[0][1] < payment["amount"]
+        )
+        return cards[0] if fits else None
+
+    def refund_choices(self, order: Record) -> list[tuple[str, str]]:
+        """Pairs of methods for a refund: one the policy does not allow, and one that it does."""
+        allowed = self.refund_methods(order)
+        methods = self.owner(order)["payment_methods"]
+        return [(wanted, other) for wanted in methods if wanted not in allowed for other in allowed]
+
     # ---- what an order is good for ----
 
     def _abilities(self, order: Record) -> frozenset[str]:
@@ -165,17 +222,41 @@ class ShopIndex:
             found.add("told by an item")
         found |= self._answerable(order)
         if order["status"] == "pending" and len(order["payment_history"]) == 1:
-            found |= {"cancel", "address"}
-            if self.other_payers(order):
-                found.add("payment")
-            if self._can_swap(order):
-                found.add("items")
-        if order["status"] == "delivered":
-            if self.refund_methods(order) and self.single_items(order):
-                found.add("return")
-            if self._can_swap(order):
-                found.add("exchange")
+            found |= self._pending_abilities(order)
+        if order["status"] == "delivered" and self.refund_methods(order) and self.single_items(order):
+            found |= self._delivered_abilities(order)
+        if found & {"cancel", "return"} and len(self.owner(order)["orders"]) > 1:
+            found.add("one of several")
+        if found & CONDITIONS:
+            found |= {"condition"} | ({"condition among several"} if "one of several" in found else set())
         return frozenset(found)
+
+    def _pending_abilities(self, order: Record) -> set[str]:
+        found = {"cancel", "address"}
+        if self.other_payers(order):
+            found.add("payment")
+        if self._can_swap(order):
+            found |= {"items"} | ({"choosy"} if self.choosy(order) else set())
+        if self.small_card(order):
+            found.add("card too small")
+        if self.gift_card_choice(order):
+            found.add("gift card or other")
+        if len(order["items"]) > 1 and self.single_items(order):
+            found.add("cancel a part")
+        if self.single_items(order):
+            found.add("status decides")
+        return found
+
+    def _delivered_abilities(self, order: Record) -> set[str]:
+        found = {"return", "status decides"}
+        if len(self.single_items(order)) > 1:
+            found.add("refund decides")
+        if self.refund_choices(order):
+            found.add("refund elsewhere")
+        if self._can_swap(order):
+            found |= {"exchange"} | ({"choosy"} if self.choosy(order) else set())
+            found |= {"price decides"} if self.dearer(order) else set()
+        return found
 
     def _answerable(self, order: Record) -> set[str]:
         """What can be asked about an order, with an answer that is not found by chance."""
@@ -187,6 +268,10 @@ class ShopIndex:
             found.add("priced item")
         if tellable(total):
             found.add("total")
+        if order["status"] in ("processed", "delivered"):
+            found.add("too late")
+        if order["status"] == "processed" and single:
+            found.add("on its way")
         if len(single) > 1:
             found.add("two items")
         if len(self.owner(order)["orders"]) > 1:

@@ -3,7 +3,7 @@
 A tone (polite, casual, brisk, chatty, annoyed) keeps a message of one piece. There are 2,000 frames a tone,
 10,000 in all, and tasks whose numbers differ by less than that never share one: no message comes twice.
 
-    frame = frame_for(number=17, seed=0, level=2, writes=True)
+    frame = frame_for(number=17, seed=0, level=2, change=True)
     frame.message(identity="I'm Ana Lopez, zip code 12345.", request="Please cancel order #W1234567.")
 """
 
@@ -126,7 +126,7 @@ TONES = (
     ),
 )
 
-# What the customer expects of the agent: for a question, for a stated request, for one that needs talking over.
+# What the customer expects: for a question, for a stated request, for one that needs talking over, ...
 ANSWER_ONLY = (
     "That is all I need to know.",
     "Just the answer is enough.",
@@ -163,6 +163,18 @@ TALK_OVER = (
     "Please check it and tell me what you find.",
     "I'm right here if you have questions.",
 )
+TALK_OVER_ANSWER = (
+    "I'd rather have it from you than guess.",
+    "Just ask if you need anything else from me.",
+    "I'll answer whatever you need to know.",
+    "Let me know what you need from me to find it.",
+    "I couldn't find it myself.",
+    "I'm curious what you find.",
+    "Feel free to ask me questions.",
+    "If anything is unclear, ask me.",
+    "Please check it and tell me what you find.",
+    "I'm right here if you have questions.",
+)
 FRAMES = len(TONES) * 5 * 8 * 10 * 5
 
 
@@ -184,14 +196,16 @@ class Frame:
         return " ".join(part for part in parts if part)
 
 
-def frame_for(number: int, seed: int | str, level: int, writes: bool) -> Frame:
-    """The frame of a task: each of the 10,000 comes once before any comes again, in an order set by the seed."""
+def frame_for(number: int, seed: int | str, level: int, change: bool) -> Frame:
+    """The frame of a task: each of the 10,000 comes once before any comes again, shuffled by the seed."""
     place, tone_at = divmod(_shuffled(number % FRAMES, _keys(seed)), len(TONES))
     tone = TONES[tone_at]
     place, greeting = divmod(place, len(tone.greetings))
     place, opening = divmod(place, len(tone.openings))
     farewell, expectation = divmod(place, 10)
-    expectations = TALK_OVER if level > 2 else GO_AHEAD if writes else ANSWER_ONLY
+    expectations = (
+        (GO_AHEAD if change else ANSWER_ONLY) if level < 3 else (TALK_OVER if change else TALK_OVER_ANSWER)
+    )
     return Frame(
         tone=tone.name,
         greeting=tone.greetings[greeting],

@@ -1,0 +1,281 @@
+"""What must not be done, and what must be handed over: the right end changes nothing in the shop.
+
+A refused request says what the customer settles for ("then leave it"), so that no offer turns it into
+something else. Where it is the whole task it often asks a question as well, so that silence does not solve it.
+"""
+
+from envs.retail import phrases
+from envs.retail.customer_requests import (
+    Case,
+    Request,
+    mention_item,
+    mention_method,
+    mention_order,
+    read_product,
+    read_profile,
+)
+from envs.retail.database import Record
+from envs.retail.families_swaps import INTO, variant_in_words
+from envs.retail.families_writes import REASON, REASONS
+from envs.retail.tasks import Action
+
+LEAVE = (
+    "If that can't be done, leave everything about it as it is.",
+    "If it's not possible, then don't do anything with it.",
+    "If you can't do that, just leave it.",
+    "If that isn't possible, I'll keep it as it is.",
+)
+INSTEAD_TELL = {
+    "total": (
+        "If that's not possible, at least tell me what that order cost in total.",
+        "If you can't do that, leave it and just tell me the order's total amount.",
+    ),
+    "tracking": (
+        "If that's not possible, at least tell me its tracking number.",
+        "If you can't do that, leave it and just give me the tracking number.",
+    ),
+}
+
+
+def _refused(
+    case: Case, order: Record, name: str, words: str, reads: tuple[Action, ...], facts: dict
+) -> Request:
+    """A request that is refused, with what the customer says to that and may want to know instead."""
+    outputs: tuple[str, ...] = ()
+    answers = {"total": phrases.money_output(order["payment_history"][0]["amount"])}
+    if not phrases.tellable(order["payment_history"][0]["amount"]):
+        answers = {}
+    if order["fulfillments"]:
+        answers["tracking"] = order["fulfillments"][0]["tracking_id"][0]
+    if answers and not case.quiet and case.random.random() < 0.5:
+        kind = case.pick(sorted(answers))
+        words, outputs = f"{words} {case.pick(INSTEAD_TELL[kind])}", (answers[kind],)
+    elif case.several or case.random.random() < 0.5:
+        words = f"{words} {case.pick(LEAVE)}"
+    else:
+        facts = {**facts, "preferences": [case.pick(LEAVE)]}
+    return Request(name, words, reads, outputs, facts, ("policy",), refused=True)
+
+
+TOO_LATE_TO_CANCEL = (
+    "I want to cancel {order}. {reason}",
+    "please cancel {order}. {reason}",
+    "{order} should be cancelled. {reason}",
+    "can you still cancel {order}? {reason}",
+)
+
+
+def cancel_too_late(case: Case, order: Record) -> Request:
+    """Cancel an order that has left the warehouse or arrived."""
+    reason = case.reason or case.pick(REASONS)
+    mention = mention_order(case, order)
+    words = case.say(TOO_LATE_TO_CANCEL, order=mention.words, reason=case.pick(REASON[reason]))
+    facts = {**mention.facts, "reason": reason}
+    return _refused(case, order, "refused: cancel", words, mention.reads, facts)
+
+
+NOT_YET_RETURN = (
+    "I want to return {item} from {order}, with the refund to the original payment method.",
+    "please take back {item} from {order} and refund the original payment method.",
+    "{item} from {order} should go back, and I'd like the refund on the original payment method.",
+)
+
+
+def return_too_early(case: Case, order: Record) -> Request:
+    """Return something that has not been delivered."""
+    item = case.pick(case.index.single_items(order))
+    mention = mention_order(case, order, but=(item["name"],))
+    words = case.say(NOT_YET_RETURN, item=mention_item(case, item), order=mention.words)
+    facts = {**mention.facts, "items": f"I want to return {mention_item(case, item)}"}
+    return _refused(case, order, "refused: return", words, mention.reads, facts)
+
+
+TOO_LATE_ADDRESS = (
+    "please have {order} sent to {address} instead.",
+    "{order} has to go to {address}. Please change its address.",
+    "can you redirect {order} to {address}?",
+)
+
+
+def address_too_late(case: Case, order: Record) -> Request:
+    """Change where an order goes that is no longer pending."""
+    mention = mention_order(case, order)
+    address = phrases.address_in_words(phrases.new_address(case.random))
+    words = case.say(TOO_LATE_ADDRESS, order=mention.words, address=address)
+    facts = {**mention.facts, "address": address}
+    return _refused(case, order, "refused: order address", words, mention.reads, facts)
+
+
+SOMEONE_ELSE = (
+    "please look at order {id}. It belongs to {who}, and {what}.",
+    "{who} has an order with you, {id}. On their behalf: {what}.",
+    "this is about order {id} of {who}: {what}.",
+    "I'm asking for {who}, whose order is {id}: {what}.",
+)
+WHO = (
+    "my neighbor",
+    "a friend of mine",
+    "my brother",
+    "my colleague",
+    "my roommate",
+    "my aunt",
+    "my partner",
+)
+WHAT = (
+    "please cancel it",
+    "I'd like it cancelled",
+    "please send it to my address",
+    "please return what's in it",
+)
+
+
+def someone_else(case: Case, order: Record | None = None) -> Request:
+    """Something about another customer's order."""
+    order_ids = case.index.order_ids
+    start = case.random.randrange(len(order_ids))
+    for offset in range(
+        len(order_ids)
+    ):  # a few steps at most: only the customer's own orders are passed over
+        other = order_ids[(start + offset) % len(order_ids)]
+        if case.shop.orders[other]["user_id"] != case.user_id:
+            break
+    words = case.say(SOMEONE_ELSE, id=other, who=case.pick(WHO), what=case.pick(WHAT))
+    words = f"{words} {case.pick(LEAVE)}" if case.random.random() < 0.5 else words
+    facts = {"order_ids": [other]}
+    return Request(
+        "refused: someone else's order", words, (read_profile(case),), (), facts, ("policy",), True
+    )
+
+
+CARD_TOO_SMALL = (
+    "I'd like {order} to be paid with my gift card instead.",
+    "please switch the payment of {order} to my gift card.",
+    "can you charge {order} to my gift card?",
+)
+
+
+def card_too_small(case: Case, order: Record) -> Request:
+    """Pay with a gift card that does not cover the order."""
+    card, _ = case.index.small_card(order)
+    mention = mention_order(case, order)
+    words = case.say(CARD_TOO_SMALL, order=mention.words)
+    facts = {**mention.facts, "payment_method": phrases.method_with_id(case.user, card)}
+    reads = (read_profile(case), *mention.reads)
+    return _refused(case, order, "refused: gift card too small", words, reads, facts)
+
+
+ONLY_THIS = (
+    "I want to swap {item} in {order} {into} {variant}. Nothing else will do.",
+    "please swap {item} in {order} {into} {variant}; no other version, please.",
+    "the only thing I want is {item} in {order} swapped {into} {variant}.",
+)
+
+
+def sold_out(case: Case, order: Record) -> Request:
+    """Swap an item for a variant that is not available."""
+    item = case.pick(case.index.choosy(order))
+    variant = case.pick(case.index.sold_out[item["item_id"]])
+    mention = mention_order(case, order, but=(item["name"],))
+    words = case.say(
+        ONLY_THIS,
+        item=mention_item(case, item),
+        order=mention.words,
+        into=INTO["delivered"],
+        variant=variant_in_words(case, item, variant),
+    )
+    reads = (*mention.reads, read_product(item["product_id"]))
+    return _refused(case, order, "refused: not available", words, reads, mention.facts)
+
+
+OTHER_PRODUCT = (
+    "please exchange {item} from {order} for {other}.",
+    "I'd rather have {other} than {item} from {order}. Please exchange it.",
+    "can I swap {item} in {order} for {other}?",
+)
+
+
+def other_product(case: Case, order: Record) -> Request:
+    """Exchange an item for a product of another kind."""
+    item = case.pick(case.index.single_items(order))
+    names = [p["name"] for p in case.shop.products.values() if p["product_id"] != item["product_id"]]
+    name = case.pick(names)
+    other = phrases.item_name(name)
+    mention = mention_order(case, order, but=(item["name"],))
+    words = case.say(
+        OTHER_PRODUCT,
+        item=mention_item(case, item),
+        order=mention.words,
+        other=f"some {other}" if phrases.is_plural(name) else phrases.a(other),
+    )
+    return _refused(case, order, "refused: other product", words, mention.reads, mention.facts)
+
+
+REFUND_HERE = (
+    "I want to return {item} from {order}, but only if the refund goes to {method}.",
+    "please take back {item} from {order} and send the refund to {method}. I won't accept another method.",
+)
+
+
+def refund_not_allowed(case: Case, order: Record) -> Request:
+    """A return on the condition of a refund the policy does not allow."""
+    wanted, _ = case.pick(case.index.refund_choices(order))
+    item = case.pick(case.index.single_items(order))
+    method = mention_method(case, wanted)
+    mention = mention_order(case, order, but=(item["name"],))
+    words = case.say(REFUND_HERE, item=mention_item(case, item), order=mention.words, method=method.words)
+    reads = (read_profile(case), *mention.reads)
+    facts = {**mention.facts, **method.facts}
+    return _refused(case, order, "refused: refund method", words, reads, facts)
+
+
+# ---- hand-overs: what no tool can do ----
+
+HAND_OVERS = (
+    (
+        "I need the email address on my account changed to a new one.",
+        "wants the account's email address changed",
+    ),
+    ("I got married and need my last name changed in my profile.", "wants the name in the profile changed"),
+    ("I want my account deleted for good.", "wants the account deleted"),
+    ("I forgot the password to your website and need it reset.", "needs a password reset"),
+    ("Please add a new credit card to my profile.", "wants a new credit card added to the profile"),
+    ("I have a coupon code that I want to use on a new order.", "wants a coupon used on a new order"),
+    ("I want to place a new order over this chat.", "wants to place a new order"),
+    (
+        "One of your employees was rude to me on the phone and I want to file a complaint.",
+        "complains about staff",
+    ),
+    ("I need an invoice with my company's tax number.", "needs an invoice with a tax number"),
+    ("I'd like to apply for a business account.", "wants a business account"),
+    ("I saw a lower price elsewhere and want a price match.", "asks for a price match"),
+    ("A device I bought years ago broke, and I want it repaired under warranty.", "wants a warranty repair"),
+    ("I want to talk about a partnership with your company.", "asks about a partnership"),
+    ("My gift card got lost and I need a replacement card.", "needs a lost gift card replaced"),
+    ("I was charged twice on my bank statement and want that investigated.", "reports a double bank charge"),
+    (
+        "Please put me through to a manager about your loyalty program.",
+        "wants a manager about the loyalty program",
+    ),
+    ("I want to buy gift cards for my whole team.", "wants to buy gift cards in bulk"),
+    (
+        "The parcel service damaged my door, and I want to make a claim.",
+        "claims damage by the parcel service",
+    ),
+)
+TO_A_PERSON = (
+    "",
+    "If you can't do that, please connect me with somebody who can.",
+    "A person may have to look at that.",
+    "I'd like to speak to a human about it.",
+    "Please pass me on if that's not your job.",
+)
+
+
+def hand_over(case: Case, order: Record | None = None) -> Request:
+    """Something no tool can do, so that a human agent must."""
+    words, summary = case.pick(HAND_OVERS)
+    user = case.user["name"]
+    text = f"{user['first_name']} {user['last_name']} ({case.user_id}) {summary}."
+    write = Action("transfer_to_human_agents", {"summary": text})
+    words = f"{words} {case.pick(TO_A_PERSON)}".strip()
+    return Request("hand-over", words, (write,), (), {}, ("policy",), hand_over=True)
