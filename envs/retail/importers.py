@@ -44,7 +44,7 @@ NO_TASK = "no task"
 
 
 def custom_tasks(path: str | Path) -> Iterator[Task | Reject]:
-    """Tasks of a JSONL file or JSON list in the public shape; what does not fit comes out as a `Reject`."""
+    """Tasks of a JSONL file or JSON list in the public shape or tau-bench's; else a `Reject`."""
     path = Path(path)
     for row in rows(path):
         if isinstance(row, Reject):
@@ -52,9 +52,16 @@ def custom_tasks(path: str | Path) -> Iterator[Task | Reject]:
             continue
         try:
             place = row.line if row.index is None else row.index
-            yield Task.from_json(row.value, fallback_id=f"{path.name.split('.')[0]}/{place}")
+            yield _custom_task(row.value, path.name.split(".")[0], place)
         except ValueError as error:
             yield Reject(str(path), row.line, row.index, WRONG_SHAPE, str(error), json.dumps(row.value))
+
+
+def _custom_task(record: Any, stem: str, place: int) -> Task:
+    if isinstance(record, dict) and "instruction" in record and "query" not in record:
+        index = record.get("index", place)
+        return tau_bench_task(record, str(record.get("split") or stem.removeprefix("tasks_")), index)
+    return Task.from_json(record, fallback_id=f"{stem}/{place}")
 
 
 def run_import(argv: list[str]) -> int:

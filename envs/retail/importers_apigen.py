@@ -1,4 +1,4 @@
-"""APIGen-MT-5k: conversations with tool calls, as chat messages for SFT and, where the shop allows it, as tasks.
+"""APIGen-MT-5k: conversations with tool calls, as chat messages for SFT and, where the shop allows, as tasks.
 
 A row is ShareGPT's shape: `conversations` of {"from": human | gpt | function_call | observation, "value"},
 `system`, `tools`. Conversations of other domains (airline) are kept; each says which domain it is of.
@@ -26,7 +26,7 @@ _SHOPS_OWN = {name for name, tool in TOOLS.items() if tool.kind == WRITE}
 
 
 def apigen_conversations(path: str | Path) -> Iterator[Conversation | Reject]:
-    """Each row as a conversation, or why it is none. The file is one JSON list or JSON Lines, read in pieces."""
+    """Each row as a conversation, or why it is none; the file is a JSON list or JSON Lines."""
     path = Path(path)
     for position, row in enumerate(rows(path)):
         if isinstance(row, Reject):
@@ -55,7 +55,7 @@ def _conversation(record: Any) -> Conversation:
 
 
 def _tools(value: Any) -> list[dict[str, Any]]:
-    """The tools in OpenAI's form; the rows have them as a list or as its JSON text, flat or already wrapped."""
+    """The tools in OpenAI's form; rows have a list or its JSON text, flat or already wrapped."""
     tools = json.loads(value) if isinstance(value, str) and value.strip() else value or []
     if not isinstance(tools, list):
         raise ValueError('"tools" must be a list, or the JSON text of one')
@@ -77,7 +77,7 @@ def _domain(system: str, tools: list[dict[str, Any]]) -> str:
 
 
 def _messages(turns: list[Any], declared: set[str]) -> list[dict[str, Any]]:
-    """The turns as chat messages; a call must be declared and be answered next, an answer must follow a call."""
+    """The turns as chat messages; a call must be declared and answered next, an answer follow a call."""
     messages: list[dict[str, Any]] = []
     pending: dict[str, Any] | None = None  # the call that waits for its answer
     for number, turn in enumerate(turns):
@@ -132,7 +132,7 @@ def _function(value: str, number: int, declared: set[str]) -> dict[str, Any]:
 
 
 def recover_task(conversation: Conversation, shop: Shop) -> Task:
-    """The task a retail conversation solved: its calls that worked, replayed on the shop; ValueError says why not.
+    """The task a retail conversation solved: its calls that worked, replayed; ValueError says why not.
 
     Calls that failed back then, and thoughts, are left out. What the customer said after the first words
     becomes facts, with what the calls show they must have told.
@@ -192,7 +192,7 @@ def _customer(shop: Shop, action: Action, answer: str) -> str:
 
 
 def _facts(calls: tuple[Action, ...], later: list[str]) -> dict[str, Any]:
-    """What the customer can tell: identity, reason and methods as the calls have them, and their later words."""
+    """What the customer can tell: identity, reason, methods as the calls have them, and their later words."""
     facts: dict[str, Any] = {}
     for action in calls:
         arguments = action.arguments

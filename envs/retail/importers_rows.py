@@ -63,7 +63,7 @@ def shortened(value: Any) -> str:
 
 
 def rows(path: str | Path) -> Iterator[Row | Reject]:
-    """Every row of a JSONL file, or every element of a JSON list; `FileError` where nothing can be read at all."""
+    """Every row of a JSONL file or element of a JSON list; `FileError` where nothing can be read at all."""
     source = _Source(path)
     while not source.text.strip() and source.more():
         pass
@@ -166,7 +166,7 @@ _OPENING = re.compile(r'\{\s*"(?:[^"\\]|\\.){1,100}"')
 
 
 def _elements(source: _Source) -> Iterator[Row | Reject]:
-    """The elements of a JSON list. After a broken one, reading goes on where the next begins as the first did."""
+    """The elements of a JSON list; after a broken one, the next is where text begins as the first did."""
     source.take(source.text.index("[") + 1)
     index, opening = 0, ""
     while True:

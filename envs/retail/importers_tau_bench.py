@@ -25,7 +25,7 @@ SOURCE_LIMIT = 64 * 2**20  # bytes of a Python file; tau-bench's own have half a
 
 
 def tau_bench_task(record: Any, split: str, index: int) -> Task:
-    """A tau-bench task (`user_id`, `instruction`, `actions`, `outputs`) as ours; raises ValueError where unfit."""
+    """A tau-bench task (`user_id`, `instruction`, `actions`, `outputs`) as ours; ValueError where unfit."""
     if not isinstance(record, Mapping) or not isinstance(record.get("instruction"), str):
         raise ValueError('a tau-bench task is an object with "instruction", "user_id", "actions", "outputs"')
     if not isinstance(record.get("actions"), list):
@@ -45,7 +45,7 @@ def tau_bench_task(record: Any, split: str, index: int) -> Task:
 
 
 def iter_tau_bench_folder(folder: str | Path) -> Iterator[Task]:
-    """Yield the tasks of `tasks_<split>.jsonl` (or .jsonl.gz) for each split; a bad line raises `FileError`."""
+    """Yield the tasks of `tasks_<split>.jsonl` (or .jsonl.gz); a bad line raises `FileError`."""
     found = _files(Path(folder), (".jsonl", ".jsonl.gz"))
     if not found:
         raise FileError(Path(folder), None, f"has no tasks_<split>.jsonl (splits: {', '.join(SPLITS)})")
@@ -144,7 +144,7 @@ def _list_elements(text: str) -> Iterator[tuple[int, str, str]]:
 
 
 def _list_tokens(text: str) -> Iterator[tuple[tokenize.TokenInfo, bool]]:
-    """The tokens of the first list assigned to a name; True where one stands between elements or closes it."""
+    """The tokens of the first list assigned to a name; True for those between elements and at its end."""
     depth, assigned = 0, False  # depth counts only inside the list
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type in _LAYOUT:
@@ -169,7 +169,7 @@ def _between(lines: list[str], start: tuple[int, int], end: tuple[int, int]) -> 
 
 
 def _literal(node: ast.AST) -> Any:
-    """The data in a node: literals, and `Task(...)` and `Action(...)` with keywords as objects. Nothing runs."""
+    """The data in a node: literals, and `Task(...)` and `Action(...)` as objects. Nothing runs."""
     match node:
         case ast.Call(func=ast.Name(id="Task" | "Action"), args=[], keywords=keywords):
             if any(keyword.arg is None for keyword in keywords):
