@@ -211,16 +211,13 @@ def to_dataset(rows: Sequence[Row], tokenizer: Any) -> Dataset:
     return Dataset.from_list([tokenized(row, tokenizer) for row in rows])
 
 
-def grpo_prompts(
-    tasks: Iterable[Task], *, mode: Mode = "agent", effort: str = "low", date: str = DATE
-) -> list[dict[str, Any]]:
-    """One row a task: the prompt as chat messages and the task itself as JSON, for the reward to act on."""
-    policy = POLICY.read_text(encoding="utf-8").strip()
-    developer = plan.instructions(policy, schemas()) if mode == "plan" else policy
+def grpo_prompts(tasks: Iterable[Task], *, mode: Mode = "agent") -> list[dict[str, Any]]:
+    """One row a task: the prompt as chat messages, and the task as JSON for environment and reward."""
+    developer = next(message for message in system_messages(mode) if isinstance(message, Developer))
     return [
         {
             "prompt": [
-                {"role": "developer", "content": developer},
+                {"role": "developer", "content": developer.instructions},
                 {"role": "user", "content": task.query},
             ],
             "task": json.dumps(task.to_json(), ensure_ascii=False),

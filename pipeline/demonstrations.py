@@ -21,6 +21,7 @@ from envs.retail.tools import TERMINATE, TOOLS, WRITE
 from pipeline.harmony import Analysis, Call, Final, Message, ToolResult, User
 
 CLOSING = "Is there anything else I can help you with?"
+MAX_CLOSINGS = 6
 CONFIRMED_LEVELS = (1, 2)  # there the query itself says to go ahead
 
 _QUESTIONS = {  # parameter -> what to ask when its value is not known yet
@@ -115,10 +116,10 @@ class _Demonstrator:
             self._call(action)
             if self.env.done:
                 break
-        if not self.env.done:
+        for _ in range(MAX_CLOSINGS):  # each may bring up a wish that has been seen to already
+            if self.env.done:
+                break
             self._say(f"{report(task)} {CLOSING}")
-        if not self.env.done:
-            self._say(f"You are welcome. {report(task)} Goodbye!")
 
     def _find_out(self, action: Action) -> None:
         """Ask for what the call needs and nobody has said; what the customer cannot tell stays open."""
@@ -155,7 +156,7 @@ class _Demonstrator:
 def report(task: Task) -> str:
     """The last words of a served task: what was done, and what the customer wanted to know."""
     deeds = [_filled(_DEEDS, action) for action in task.gold_actions if action.name in _DEEDS]
-    answers = [f"The answer to your question is: {output}." for output in task.outputs]
+    answers = [f"You asked about this: it is {output}." for output in task.outputs]
     return " ".join([*deeds, *answers]) or "I am sorry, I cannot do this for you."
 
 

@@ -1,0 +1,150 @@
+"""The supervised warm-up: TRL's SFTTrainer on demonstrations, the agent's own tokens only.
+
+    model, tokenizer = load_model(config)
+    arguments = sft_arguments(config, run)            # TRL's SFTConfig: look at it, change it
+    result = train_sft(model, tokenizer, train_rows, validation_rows, arguments)
+    result.adapter                                    # where the best adapter lies
+
+A killed run goes on from its last checkpoint when called again, to the same end. Validation loss stops
+training early; the best adapter is kept. Rows come tokenized with a mask from `pipeline.datasets`, so no
+template or collator can change what is trained.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.config import Config
+from pipeline.datasets import Row, to_dataset
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from trl import SFTConfig
+
+FINISHED = "finished.json"
+
+
+@dataclass(frozen=True)
+class SFTResult:
+    """How a warm-up went."""
+
+    adapter: Path
+    history: tuple[dict[str, float], ...]  # what the trainer logged, step by step
+    resumed_from: str | None
+    trainable: int
+    seconds: float
+
+    def losses(self) -> pd.DataFrame:
+        """Training and validation loss by step."""
+        import pandas as pd
+
+        frame = pd.DataFrame(self.history)
+        columns = [name for name in ("step", "loss", "eval_loss", "learning_rate") if name in frame]
+        return frame[columns].groupby("step", as_index=False).first()
+
+
+def sft_arguments(config: Config, run: Path, **changes: Any) -> SFTConfig:
+    """TRL's arguments for a warm-up of this config; `changes` are SFTConfig's own names."""
+    import torch
+    from trl import SFTConfig
+
+    os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(run / "tensorboard" / "sft"))
+    cpu = not torch.cuda.is_available()
+    settings: dict[str, Any] = {
+        "output_dir": str(run / "sft"),
+        "num_train_epochs": config.sft_epochs,
+        "per_device_train_batch_size": config.sft_batch_size,
+        "per_device_eval_batch_size": config.sft_batch_size,
+        "gradient_accumulation_steps": config.sft_accumulation,
+        "learning_rate": config.sft_learning_rate,
+        "warmup_steps": config.sft_warmup_steps,
+        "lr_scheduler_type": "linear",
+        "weight_decay": 0.001,
+        "optim": "adamw_torch" if cpu else "adamw_8bit",
+        "max_length": config.max_seq_length,
+        "packing": False,  # gpt-oss's attention would look across the rows of a pack
+        "completion_only_loss": True,
+        "router_aux_loss_coef": 0.0,  # gpt-oss's own config asks for 0.9, and TRL would add it
+        "eval_strategy": "steps",
+        "eval_steps": config.sft_eval_steps,
+        "save_strategy": "steps",
+        "save_steps": config.sft_eval_steps,
+        "save_total_limit": 2,
+        "load_best_model_at_end": True,
+        "metric_for_best_model": "eval_loss",
+        "greater_is_better": False,
+        "logging_steps": 1,
+        "report_to": "tensorboard",
+        "seed": config.seed,
+        "data_seed": config.seed,
+    }
+    if cpu:
+        settings |= {"use_cpu": True, "bf16": False, "gradient_checkpointing": False}
+    return SFTConfig(**settings | changes)
+
+
+def build_sft_trainer(
+    model: Any,
+    tokenizer: Any,
+    train_rows: Sequence[Row],
+    validation_rows: Sequence[Row],
+    arguments: SFTConfig,
+    *,
+    patience: int = 3,
+) -> Any:
+    """TRL's SFTTrainer over tokenized rows, with early stopping and the logs of `pipeline.callbacks`."""
+    from transformers import EarlyStoppingCallback
+    from trl import SFTTrainer
+
+    from pipeline.callbacks import metrics_log
+
+    return SFTTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=to_dataset(train_rows, tokenizer),
+        eval_dataset=to_dataset(validation_rows, tokenizer),
+        processing_class=tokenizer,
+        callbacks=[
+            EarlyStoppingCallback(early_stopping_patience=patience),
+            metrics_log(Path(arguments.output_dir).parent, "sft"),
+        ],
+    )
+
+
+def train_sft(
+    model: Any,
+    tokenizer: Any,
+    train_rows: Sequence[Row],
+    validation_rows: Sequence[Row],
+    arguments: SFTConfig,
+    *,
+    patience: int = 3,
+    callbacks: Sequence[Any] = (),
+) -> SFTResult:
+    """Train, or go on with, a warm-up and save the best adapter in `<output_dir>/adapter`."""
+    from time import perf_counter
+
+    from transformers.trainer_utils import get_last_checkpoint
+
+    if not train_rows:
+        raise ValueError("no training rows: see the length report for why each was dropped")
+    output = Path(arguments.output_dir)
+    trainer = build_sft_trainer(model, tokenizer, train_rows, validation_rows, arguments, patience=patience)
+    for callback in callbacks:
+        trainer.add_callback(callback)
+    last = get_last_checkpoint(str(output)) if output.exists() else None
+    start = perf_counter()
+    trainer.train(resume_from_checkpoint=last)
+    seconds = perf_counter() - start
+    adapter = output / "adapter"
+    model.save_pretrained(str(adapter))
+    tokenizer.save_pretrained(str(adapter))
+    history = tuple(trainer.state.log_history)
+    trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    (output / FINISHED).write_text(json.dumps({"steps": trainer.state.global_step, "history": history}))
+    return SFTResult(adapter, history, last, trainable, seconds)
