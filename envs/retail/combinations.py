@@ -43,12 +43,13 @@ QUESTIONS: tuple[tuple[str, Build], ...] = (
     ("priced item", questions.item_price),
     ("order", questions.ship_to),
     ("two items", questions.two_items),
+    ("order", questions.product_price),
 )
 # One of these a conversation: "the same address as order …" must not be an address that is being changed.
 ADDRESSES = {writes.order_address}
 REFUSALS: tuple[tuple[str, Build], ...] = (
     ("too late", refusals.cancel_too_late),
-    ("on its way", refusals.return_too_early),
+    ("not delivered", refusals.return_too_early),
     ("on its way", refusals.address_too_late),
     ("choosy", refusals.sold_out),
     ("return", refusals.other_product),
@@ -193,11 +194,11 @@ def hardest(case: Case, order: Record) -> Request:
 
 
 def _refusal(case: Case, others: Sequence[Record]) -> Request:
-    """Something to refuse about the first of these orders, or about somebody else's."""
-    kinds = fitting(case, others[0], REFUSALS) if others else []
-    if not kinds or case.random.random() < 0.2:
+    """Something to refuse about one of these orders, or about somebody else's."""
+    order = next((other for other in others if fitting(case, other, REFUSALS)), None)
+    if order is None or case.random.random() < 0.15:
         return refusals.someone_else(case)
-    return case.pick(kinds)(case, others[0])
+    return case.pick(fitting(case, order, REFUSALS))(case, order)
 
 
 # ---- putting together ----
@@ -213,13 +214,14 @@ def merged(case: Case, requests: Sequence[Request], *, later: bool = False) -> R
     """
     *first, last = requests
     words, facts = [first[0].words], _merged_facts(requests)
-    words += [f"{case.pick(NEXT)} {request.words}" for request in first[1:]]
+    links = case.random.sample(NEXT, len(requests))
+    words += [f"{link} {request.words}" for link, request in zip(links, first[1:], strict=False)]
     found = [found for request in requests for found in request.finds]
     if later:
-        facts["preferences"] = [*facts.get("preferences", ()), f"{case.pick(NEXT)} {last.words}"]
+        facts["preferences"] = [*facts.get("preferences", ()), f"{links[-1]} {last.words}"]
         found.append("second request")
     else:
-        words.append(f"{case.pick(NEXT)} {last.words}")
+        words.append(f"{links[-1]} {last.words}")
     return Request(
         family=" + ".join(request.family for request in requests),
         words=" ".join(words),

@@ -59,13 +59,13 @@ LEVEL_3 = (
     Family(questions.order_total, "total", 2),
     Family(questions.item_price, "priced item", 2),
     Family(questions.ship_to, "order", 2),
-    Family(questions.product_price, None, 3),
-    Family(questions.product_extreme, None, 2),
+    Family(questions.product_price, None, 4),
+    Family(questions.product_extreme, None, 4),
     Family(questions.two_items, "two items", 3),
     Family(questions.rest_of_order, "two items", 3),
     Family(questions.two_orders, "not the only order", 3),
     Family(refusals.cancel_too_late, "too late", 2),
-    Family(refusals.return_too_early, "on its way", 2),
+    Family(refusals.return_too_early, "not delivered", 2),
     Family(refusals.address_too_late, "on its way", 2),
     Family(refusals.someone_else, "order", 2),
     Family(refusals.card_too_small, "card too small", 2),
@@ -80,5 +80,8 @@ LEVEL_4 = (
     Family(combinations.conditions, "condition", 35),
     Family(conditional.gift_card_or_other, "gift card or other", 8),
 )
-LEVEL_5 = (Family(combinations.hardest, "condition among several", 1),)
+LEVEL_5 = (
+    Family(combinations.hardest, "condition among many", 3),  # three orders or more
+    Family(combinations.hardest, "condition among several", 1),
+)
 FAMILIES = {1: LEVEL_1, 2: LEVEL_2, 3: LEVEL_3, 4: LEVEL_4, 5: LEVEL_5}

@@ -185,8 +185,8 @@ def refund_decides(case: Case, order: Record) -> Request:
 AT_MOST = (
     "I'd like to exchange {item} from {order} for {variant}. Only do it if it costs no more than ${limit} "
     "extra; if it's more than that, I want to return {them} instead. Either way, settle it with {method}.",
-    "please exchange {item} in {order} for {variant}, provided that the extra cost is at most ${limit}. If it "
-    "is higher, take {them} back instead. Use {method} for the money in both cases.",
+    "please exchange {item} in {order} for {variant}, provided that the extra cost is at most ${limit}. If "
+    "it is higher, take {them} back instead. Use {method} for the money in both cases.",
     "how about swapping {item} from {order} for {variant}? I'd pay up to ${limit} more for that. If it's "
     "more, just return {them}. The money goes through {method} in any case.",
 )

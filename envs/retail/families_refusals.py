@@ -1,7 +1,7 @@
 """What must not be done, and what must be handed over: the right end changes nothing in the shop.
 
 A refused request says what the customer settles for ("then leave it"), so that no offer turns it into
-something else. Where it is the whole task it often asks a question as well, so that silence does not solve it.
+something else. Where it is the whole task it often asks a question as well: silence does not solve that.
 """
 
 from envs.retail import phrases
@@ -47,7 +47,7 @@ def _refused(
         answers = {}
     if order["fulfillments"]:
         answers["tracking"] = order["fulfillments"][0]["tracking_id"][0]
-    if answers and not case.quiet and case.random.random() < 0.5:
+    if answers and not case.quiet and case.random.random() < 0.7:
         kind = case.pick(sorted(answers))
         words, outputs = f"{words} {case.pick(INSTEAD_TELL[kind])}", (answers[kind],)
     elif case.several or case.random.random() < 0.5:
@@ -140,7 +140,7 @@ def someone_else(case: Case, order: Record | None = None) -> Request:
         if case.shop.orders[other]["user_id"] != case.user_id:
             break
     words = case.say(SOMEONE_ELSE, id=other, who=case.pick(WHO), what=case.pick(WHAT))
-    words = f"{words} {case.pick(LEAVE)}" if case.random.random() < 0.5 else words
+    words = f"{words} {case.pick(LEAVE[:3])}" if case.random.random() < 0.5 else words
     facts = {"order_ids": [other]}
     return Request(
         "refused: someone else's order", words, (read_profile(case),), (), facts, ("policy",), True

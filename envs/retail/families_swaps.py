@@ -178,8 +178,14 @@ def _asks_difference(case: Case, difference: float) -> bool:
 
 
 def _payer(case: Case, order: Record, difference: float) -> str:
-    """A method that can pay the difference; with several requests no gift card, since balances would mix."""
-    return case.pick(case.index.payers(order, float("inf") if case.several else difference))
+    """A method that can pay the difference, one that can be named without its id if there is one.
+
+    With several requests it is no gift card, since their effects on its balance would mix.
+    """
+    payers = case.index.payers(order, float("inf") if case.several else difference)
+    words = {method_id: phrases.methods_in_words(case.user, method_id)[0] for method_id in payers}
+    named = [method_id for method_id in payers if method_id not in words[method_id]]
+    return case.pick(payers if case.stated else named or payers)
 
 
 def _reads(

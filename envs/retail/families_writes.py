@@ -26,11 +26,10 @@ CANCEL = (
     "I want to cancel {order}. {reason}",
     "can you cancel {order} for me? {reason}",
     "I'd like {order} to be cancelled. {reason}",
-    "{reason} So please cancel {order}.",
     "{order} has to be cancelled, please. {reason}",
     "could you please call off {order}? {reason}",
-    "{reason} Could you cancel {order}?",
 )
+CANCEL_REASON_FIRST = ("{reason} So please cancel {order}.", "{reason} Could you cancel {order}?")
 REASON = {
     "no longer needed": (
         "I no longer need it.",
@@ -57,7 +56,8 @@ def cancel(case: Case, order: Record) -> Request:
     withheld = not case.stated and case.random.random() < 0.4
     reason = case.reason or case.pick(REASONS)
     said = "" if withheld else case.pick(REASON[reason])
-    words = case.say(CANCEL[:4] if withheld else CANCEL, order=mention.words, reason=said).strip()
+    first = () if withheld or said.startswith("The reason") else CANCEL_REASON_FIRST
+    words = case.say(CANCEL + first, order=mention.words, reason=said).strip()
     write = Action("cancel_pending_order", {"order_id": order["order_id"], "reason": reason})
     finds = (*mention.finds, "reason") if withheld else mention.finds
     return Request("cancel", words, (*mention.reads, write), (), {**mention.facts, "reason": reason}, finds)

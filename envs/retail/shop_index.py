@@ -228,7 +228,11 @@ class ShopIndex:
         if found & {"cancel", "return"} and len(self.owner(order)["orders"]) > 1:
             found.add("one of several")
         if found & CONDITIONS:
-            found |= {"condition"} | ({"condition among several"} if "one of several" in found else set())
+            found.add("condition")
+            if "one of several" in found:
+                found.add("condition among several")
+            if len(self.owner(order)["orders"]) > 2:
+                found.add("condition among many")
         return frozenset(found)
 
     def _pending_abilities(self, order: Record) -> set[str]:
@@ -270,8 +274,10 @@ class ShopIndex:
             found.add("total")
         if order["status"] in ("processed", "delivered"):
             found.add("too late")
-        if order["status"] == "processed" and single:
+        if order["status"] == "processed":
             found.add("on its way")
+        if order["status"] in ("pending", "processed") and single:
+            found.add("not delivered")
         if len(single) > 1:
             found.add("two items")
         if len(self.owner(order)["orders"]) > 1:

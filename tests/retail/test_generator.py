@@ -1,0 +1,483 @@
+"""Generated tasks: proven, solvable, unambiguous, deterministic, split by customer, on any shop.
+
+An independent replay checks what the generator claims: here tasks are played through the environment.
+"""
+
+import itertools
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from envs.retail import phrases
+from envs.retail.customer import ScriptedCustomer
+from envs.retail.database import Shop
+from envs.retail.environment import STOP, RetailEnv
+from envs.retail.generator import LEVELS, Generator, generate, run_generate
+from envs.retail.make_shop import make_shop
+from envs.retail.reach import appears, unreachable_arguments
+from envs.retail.shop_index import SPLITS, split_of
+from envs.retail.tasks import Action, Task, read_tasks, write_tasks
+from envs.retail.tools import READ, TOOLS, WRITE
+from envs.retail.wording import FRAMES, frame_for
+
+FIXTURE = Path(__file__).parents[2].parent / "shared" / "fixtures" / "tau_bench_retail"
+COUNT = 250  # tasks a shop, 50 of each level; `test_ten_thousand_tasks` looks at more
+
+
+def first(tasks, count: int) -> list[Task]:
+    """The first so many tasks."""
+    return list(itertools.islice(tasks, count))
+
+
+@pytest.fixture(scope="module", params=["ours", "made anew", "public"])
+def shop(request) -> Shop:
+    """Three shops: ours, one from another seed, and tau-bench's own."""
+    if request.param == "public":
+        if not FIXTURE.exists():
+            pytest.skip("needs the public shop in ../shared/fixtures/tau_bench_retail")
+        return Shop.load(FIXTURE)
+    return Shop.load() if request.param == "ours" else Shop(**make_shop(11))
+
+
+@pytest.fixture(scope="module")
+def tasks(shop) -> list[Task]:
+    """Tasks of all levels over a shop, with a seed that no file uses."""
+    return first(generate(shop, seed=4711), COUNT)
+
+
+def writes(task: Task) -> list[Action]:
+    """The gold actions that change something."""
+    return [action for action in task.gold_actions if TOOLS[action.name].kind == WRITE]
+
+
+def reads(task: Task) -> list[Action]:
+    """The look-ups after identification."""
+    return [action for action in task.gold_actions[1:] if TOOLS[action.name].kind == READ]
+
+
+def play(shop: Shop, task: Task, actions: list[Action]) -> tuple[float, list[str]]:
+    """Take the actions in a fresh episode; returns the reward and what was answered."""
+    env = RetailEnv(shop, task)
+    env.reset()
+    answers = [env.step(action).observation for action in actions]
+    return env.score().reward, answers
+
+
+def say(*words: str) -> Action:
+    return Action("respond", {"content": " ".join(words)})
+
+
+# ---- solvable, and only by doing it ----
+
+
+def test_gold_runs_without_an_error_and_earns_everything(shop, tasks):
+    for task in tasks:
+        ends = (
+            [] if task.gold_actions[-1].name == "transfer_to_human_agents" else [say("Done.", *task.outputs)]
+        )
+        reward, answers = play(shop, task, [*task.gold_actions, *ends])
+        assert reward == 1.0, (task.id, task.query)
+        assert not [answer for answer in answers if answer.startswith("Error")], task.id
+
+
+def test_gold_final_is_where_the_gold_actions_lead(shop, tasks):
+    for task in tasks:
+        env = RetailEnv(shop, task)
+        env.reset()
+        for action in task.gold_actions:
+            env.step(action)
+        tables = {**env.database.orders.changed, **env.database.users.changed}
+        assert set(task.gold_final) == set(tables), task.id
+        for key, fields in task.gold_final.items():
+            before = shop.orders.get(key) or shop.users[key]
+            assert {**before, **fields} == tables[key], task.id
+            assert all(before.get(name) != value for name, value in fields.items()), task.id
+
+
+def test_doing_nothing_and_repeating_the_query_earn_nothing_but_for_refusals(shop, tasks):
+    for task in tasks:
+        if not task.extra.get("refusal"):
+            assert play(shop, task, [say("Sorry, no.")])[0] == 0.0, (task.id, task.query)
+            assert play(shop, task, [say(task.query)])[0] == 0.0, (task.id, task.query)
+
+
+def test_handing_over_at_once_earns_nothing_but_for_refusals(shop, tasks):
+    transfer = Action("transfer_to_human_agents", {"summary": "no idea"})
+    for task in tasks:
+        if not task.extra.get("refusal"):
+            assert play(shop, task, [transfer])[0] == 0.0, (task.id, task.query)
+
+
+def test_refusals_are_few_and_change_nothing(tasks):
+    refusals = [task for task in tasks if task.extra.get("refusal")]
+    assert 0 < len(refusals) <= 0.08 * len(tasks)
+    assert all(task.gold_final == {} and not writes(task) for task in refusals)
+
+
+def test_a_refused_customer_is_told_something_where_possible():
+    refusals = [t for t in first(generate(Shop.load(), 6, (3,)), 300) if t.extra.get("refusal")]
+    told = [task for task in refusals if task.outputs]
+    assert len(told) > len(refusals) / 4
+
+
+def test_the_customer_and_their_records_are_the_only_ones_written(shop, tasks):
+    for task in tasks:
+        for action in writes(task):
+            order_id = action.arguments.get("order_id")
+            owner = shop.orders[order_id]["user_id"] if order_id else action.arguments["user_id"]
+            assert owner == task.customer, task.id
+
+
+def test_requests_about_different_orders_can_be_served_in_any_order(shop, tasks):
+    for task in tasks:
+        groups: dict[str, list[Action]] = {}
+        for action in writes(task):
+            groups.setdefault(action.arguments.get("order_id", ""), []).append(action)
+        for order in itertools.permutations(groups.values()):
+            actions = [action for group in order for action in group]
+            reward, _ = play(shop, replace(task, outputs=()), [*actions, say("Done.")])
+            assert reward == 1.0, (task.id, task.query)
+
+
+# ---- knowable ----
+
+
+def test_every_argument_can_be_known(shop, tasks):
+    for task in tasks:
+        assert unreachable_arguments(shop, task) == [], (task.id, task.query)
+
+
+def test_levels_1_and_2_need_no_customer_and_no_look_up_to_know_the_arguments(shop, tasks):
+    for task in tasks:
+        if task.level <= 2:
+            for place, action in enumerate(task.gold_actions):
+                alone = replace(task, gold_actions=(action,), facts={})
+                assert unreachable_arguments(shop, alone) == [], (task.id, place, task.query)
+
+
+QUESTIONS = (
+    "To find your account I need your email address, or your name and zip code.",
+    "What is the order number?",
+    "What is the reason for the cancellation?",
+    "Which payment method would you like to use?",
+    "What is the new address?",
+    "Which items, and which options would you like?",
+    "Unfortunately that is not possible. What would you like me to do instead?",
+    "Is there anything else I can help you with?",
+)
+
+
+def interview(task: Task) -> str:
+    """All that the scripted customer says when asked for everything."""
+    customer = ScriptedCustomer()
+    said = [customer.reset(task)]
+    for question in QUESTIONS:
+        if STOP in said[-1]:
+            break
+        said.append(customer.step(question))
+    return "\n".join(said)
+
+
+def test_what_the_query_withholds_the_scripted_customer_tells(shop, tasks):
+    for task in tasks:
+        if task.level > 2:
+            told = interview(task)
+            assert unreachable_arguments(shop, replace(task, query=told, facts={})) == [], (task.id, told)
+            assert all(wish in told for wish in task.facts.get("preferences", ())), task.id
+
+
+def test_gold_earns_everything_with_a_scripted_customer_as_well(shop, tasks):
+    for task in tasks:
+        env = RetailEnv(shop, task, ScriptedCustomer(), max_steps=60)
+        env.reset()
+        for action in task.gold_actions:
+            env.step(action)
+        for _ in range(5):
+            if not env.done:
+                env.step(
+                    say("All of that is done.", *task.outputs, "Is there anything else I can help you with?")
+                )
+        assert env.score().reward == 1.0, (task.id, env.ended)
+
+
+def test_an_argument_that_nobody_told_is_noticed(shop, tasks):
+    task = next(task for task in tasks if task.extra["family"] == "cancel" and task.level == 2)
+    other = next(order_id for order_id in shop.orders if order_id not in task.query)
+    *before, last = task.gold_actions
+    wrong = replace(last, arguments={**last.arguments, "order_id": other})
+    assert unreachable_arguments(shop, replace(task, gold_actions=(*before, wrong))) == [
+        f"{len(before)} cancel_pending_order.order_id {other!r} appears nowhere"
+    ]
+
+
+@given(st.text("abc1 #", max_size=5), st.text("abc1 #", max_size=12))
+def test_appears_means_as_a_whole_word(value, text):
+    if value and value[0].isalnum() and value[-1].isalnum():
+        assert appears(value, text) == bool(re.search(rf"(?<![a-z0-9]){re.escape(value)}(?![a-z0-9])", text))
+
+
+# ---- unambiguous ----
+
+
+def test_outputs_are_whole_and_not_given_away(tasks):
+    for task in tasks:
+        for output in task.outputs:
+            assert len(output) >= 4 and "," not in output
+            assert output.lower() not in task.query.lower().replace(",", ""), (task.id, output)
+
+
+def test_described_orders_and_methods_fit_one_only(shop, tasks):
+    names = {phrases.item_name(p["name"]): p["name"] for p in shop.products.values()}
+    longest_first = "|".join(sorted(map(re.escape, names), key=len, reverse=True))
+    by_item = re.compile(rf"order (?:with|that has) the ({longest_first})\b")
+    by_status = re.compile(r"my only (\w+) order|the one order of mine that is (\w+)")
+    for task in tasks:
+        told = task.query + " ".join(task.facts.get("preferences", ()))
+        orders = [shop.orders[order_id] for order_id in shop.users[task.customer]["orders"]]
+        for name in by_item.findall(told):
+            fitting = [o for o in orders if names[name] in [item["name"] for item in o["items"]]]
+            assert len(fitting) == 1, (task.id, name)
+        for status in filter(None, itertools.chain(*by_status.findall(told))):
+            assert len([order for order in orders if order["status"] == status]) == 1, (task.id, status)
+        methods = [m["source"] for m in shop.users[task.customer]["payment_methods"].values()]
+        for words, source in (
+            ("gift card", "gift_card"),
+            ("credit card", "credit_card"),
+            ("PayPal", "paypal"),
+        ):
+            if re.search(rf"\bmy {words}(?! \(| account \()", told) and "partner" not in told:
+                assert methods.count(source) <= 1 or "gift card got lost" in told, (task.id, words)
+
+
+def test_items_named_without_an_id_occur_once_in_their_order(shop, tasks):
+    for task in tasks:
+        for action in writes(task):
+            if task.level > 2 and "item_ids" in action.arguments:
+                items = shop.orders[action.arguments["order_id"]]["items"]
+                for item_id in action.arguments["item_ids"]:
+                    name = next(item["name"] for item in items if item["item_id"] == item_id)
+                    assert [item["name"] for item in items].count(name) == 1, (task.id, name)
+                    assert phrases.item_name(name) in interview(task), task.id
+
+
+def test_swaps_are_to_another_available_variant(shop, tasks):
+    variants = {i: v for p in shop.products.values() for i, v in p["variants"].items()}
+    for task in tasks:
+        for action in writes(task):
+            old, new = action.arguments.get("item_ids", ()), action.arguments.get("new_item_ids", ())
+            for before, after in zip(old, new, strict=False):
+                assert before != after and variants[after]["available"], task.id
+                if "cheapest" in task.query and len(new) == 1 and task.level == 3:
+                    product = next(p for p in shop.products.values() if after in p["variants"])
+                    offered = [v["price"] for v in product["variants"].values() if v["available"]]
+                    assert variants[after]["price"] == min(offered) and offered.count(min(offered)) == 1
+
+
+# ---- levels, families, tools ----
+
+
+def test_levels_are_what_they_say(tasks):
+    for task in tasks:
+        changes, about = writes(task), {a.arguments.get("order_id", "profile") for a in writes(task)}
+        if task.level == 1:
+            assert not changes and len(reads(task)) == 1 and task.outputs
+        if task.level == 2:
+            assert len(changes) == 1 and not task.outputs and task.facts
+        if task.level == 3:
+            assert len(changes) <= 1 and task.extra["finds"]
+        if task.level >= 4:
+            assert changes
+        if task.level == 5:
+            assert len(about) >= 2 and task.extra["refuses_part"]
+
+
+def test_identification_comes_first_and_hand_over_last(tasks):
+    for task in tasks:
+        names = [action.name for action in task.gold_actions]
+        assert names[0].startswith("find_user_id_by_")
+        assert not [name for name in names[1:] if name.startswith("find_user_id_by_")]
+        assert "transfer_to_human_agents" not in names[:-1]
+
+
+def test_orders_are_looked_at_before_they_are_changed(tasks):
+    for task in tasks:
+        for place, action in enumerate(task.gold_actions):
+            if "order_id" in action.arguments and TOOLS[action.name].kind == WRITE:
+                look = Action("get_order_details", {"order_id": action.arguments["order_id"]})
+                assert look in task.gold_actions[:place], task.id
+
+
+def test_items_of_an_order_are_changed_last(tasks):
+    sequences = 0
+    for task in tasks:
+        by_order: dict[str, list[str]] = {}
+        for action in writes(task):
+            by_order.setdefault(action.arguments.get("order_id", ""), []).append(action.name)
+        for names in by_order.values():
+            sequences += len(names) > 1
+            assert "modify_pending_order_items" not in names[:-1], task.id
+    assert sequences > 2
+
+
+def test_every_tool_has_its_use(tasks):
+    used = {action.name for task in tasks for action in task.gold_actions}
+    assert set(TOOLS) - used == {"think"}  # it looks up and changes nothing, so no task can need it
+
+
+def test_conditions_come_out_both_ways():
+    ends: dict[str, set[str]] = {}
+    for task in first(generate(Shop.load(), 21, (4,)), 1500):
+        write, *more = writes(task)
+        if not more:
+            items, method = (write.arguments.get(name, "") for name in ("item_ids", "payment_method_id"))
+            end = f"{write.name} {len(items)} {method}"
+            ends.setdefault(task.extra["family"], set()).add(re.sub(r"_?\d{7}$", "", end))
+    for family in (
+        "cancel or return",
+        "exchange if cheap enough",
+        "gift card or other",
+        "return if enough",
+        "swap or cancel",
+        "swap or return",
+    ):
+        assert len(ends[family]) >= 2, (family, ends[family])
+
+
+# ---- wording ----
+
+
+def test_no_query_comes_twice(shop, tasks):
+    assert len({task.query for task in tasks}) == len(tasks)
+    levels_1 = first(generate(shop, 0, (1,), "test"), 500)  # the narrowest choice there is
+    assert len({task.query for task in levels_1}) == 500
+
+
+def test_frames_differ_for_ten_thousand_tasks():
+    assert FRAMES == 10_000
+    for level, change in ((1, False), (2, True), (3, False), (3, True)):
+        frames = {
+            frame_for(n, "any", level, change).message("I.", "R.").replace("I. R.", "") for n in range(FRAMES)
+        }
+        assert len(frames) == FRAMES
+
+
+def test_queries_read_as_sentences(tasks):
+    for task in tasks:
+        assert not re.search(
+            r"[{}_]\b(?<!card_)(?<!paypal_)|  |\.\.|\?\.| [.,;:]|None", _without_ids(task.query)
+        )
+        assert not re.search(r"[.!?] [a-z]", task.query), task.query
+        assert not re.search(r"(?<!-)\b[Aa] (?i:[aeio])", task.query.replace("a one", "")), task.query
+
+
+def _without_ids(text: str) -> str:
+    return re.sub(r"\b[a-z]+(?:_[a-z]+)*_\d+\b", "ID", text)
+
+
+def test_tones_are_spread_over_the_levels(tasks):
+    for level in LEVELS:
+        starts = {task.query.split()[0] for task in tasks if task.level == level}
+        assert len(starts) >= 8
+
+
+# ---- deterministic, split, portable ----
+
+
+def test_a_task_can_be_made_again_alone(shop, tasks):
+    again = Generator(shop, seed=4711)
+    assert [again.task(n) for n in (249, 3, 100)] == [tasks[249], tasks[3], tasks[100]]
+    other = first(generate(shop, seed=4712), 20)
+    assert not {task.query for task in other} & {task.query for task in tasks}
+
+
+def test_splits_share_no_customer_and_no_order(shop):
+    seen: dict[str, set[str]] = {}
+    for split in SPLITS:
+        some = first(generate(shop, 5, split=split), 150)
+        assert {task.split for task in some} == {split}
+        ids = {task.customer for task in some}
+        for task in some:
+            text = task.query + json.dumps(task.to_json())
+            ids |= set(re.findall(r"#W\d{7}", text))
+        seen[split] = ids
+    for one, other in itertools.combinations(SPLITS, 2):
+        assert not seen[one] & seen[other]
+
+
+def test_split_sizes():
+    counts = [split_of(f"somebody_{n}") for n in range(5000)]
+    assert abs(counts.count("train") / 5000 - 0.8) < 0.03
+    assert abs(counts.count("test") / 5000 - 0.1) < 0.03
+
+
+def test_every_split_serves_every_level(shop):
+    for split in (*SPLITS, None):
+        assert [task.level for task in first(generate(shop, 8, split=split), 30)] == [*LEVELS] * 6
+
+
+def test_tasks_survive_a_file(tasks, tmp_path):
+    write_tasks(tmp_path / "tasks.jsonl", tasks)
+    assert read_tasks(tmp_path / "tasks.jsonl") == tasks
+
+
+def test_unfit_choices_say_what_would_fit(shop):
+    with pytest.raises(ValueError, match="levels are among"):
+        next(generate(shop, levels=(6,)))
+    with pytest.raises(ValueError, match="train, validation, test"):
+        next(generate(shop, split="dev"))
+
+
+def test_a_shop_without_orders_is_refused():
+    shop = Shop.load()
+    users = {user_id: {**user, "orders": []} for user_id, user in shop.users.items()}
+    with pytest.raises(ValueError, match="no orders"):
+        next(generate(Shop(users, dict(shop.products), {})))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [None, 12])
+def test_ten_thousand_tasks(seed):
+    shop = Shop.load() if seed is None else Shop(**make_shop(seed))
+    queries, refusals = set(), 0
+    for task in first(generate(shop, seed=90210), 10_000):
+        queries.add(task.query)
+        assert unreachable_arguments(shop, task) == [], (task.id, task.query)
+        ends = (
+            [] if task.gold_actions[-1].name == "transfer_to_human_agents" else [say("Done.", *task.outputs)]
+        )
+        reward, answers = play(shop, task, [*task.gold_actions, *ends])
+        assert reward == 1.0 and not [a for a in answers if a.startswith("Error")], (task.id, task.query)
+        refusals += (refused := bool(task.extra.get("refusal")))
+        assert refused or play(shop, task, [say(task.query)])[0] == 0.0, (task.id, task.query)
+    assert len(queries) == 10_000 and refusals <= 800
+
+
+# ---- command line ----
+
+
+def test_command_writes_proven_tasks(tmp_path, capsys):
+    out = tmp_path / "tasks.jsonl"
+    argv = ["--seed", "3", "--count", "12", "--levels", "1,3", "--split", "test", "--out", str(out)]
+    assert run_generate(argv) == 0
+    assert "12 tasks (6 of level 1, 6 of level 3)" in capsys.readouterr().out
+    assert read_tasks(out) == first(generate(Shop.load(), 3, (1, 3), "test"), 12)
+
+
+def test_command_makes_another_shop(tmp_path):
+    out = tmp_path / "tasks.jsonl"
+    assert run_generate(["--shop-seed", "11", "--count", "5", "--out", str(out)]) == 0
+    fresh = Shop(**make_shop(11))
+    for task in read_tasks(out):
+        assert task.extra["shop_seed"] == 11
+        assert task.customer in fresh.users and task.customer not in Shop.load().users
+
+
+def test_command_says_what_is_wrong(tmp_path, capsys):
+    assert run_generate(["--levels", "9", "--out", str(tmp_path / "x.jsonl")]) == 2
+    assert "levels are among" in capsys.readouterr().err
+    assert not (tmp_path / "x.jsonl").exists()
