@@ -105,11 +105,21 @@ def random_completion(rng):
     return text if rng.random() < 0.2 else mutate(rng, text)
 
 
+def damaged_tokens(rng):
+    """A turn whose tokens were damaged, so that they need not be anybody's encoding nor valid UTF-8."""
+    ids = encode(render(turn(rng)).removeprefix("<|start|>assistant"))
+    for _ in range(rng.randrange(1, 3)):
+        start, length = rng.randrange(len(ids) + 1), rng.choice([0, 0, 1])
+        ids[start : start + length] = [rng.choice([rng.randrange(199_998), rng.randrange(256), *SPECIALS])]
+    return ids
+
+
 def check_accepted(seeds):
     """Whatever we accept as tokens, the reference accepts, and it holds the same messages."""
     accepted = 0
     for seed in seeds:
-        ids = encode(random_completion(random.Random(seed)))
+        rng = random.Random(seed)
+        ids = damaged_tokens(rng) if seed % 3 == 0 else encode(random_completion(rng))
         parsed = parse(ids, NAMES, VOCABULARY)
         if parsed.ok:
             accepted += 1
@@ -130,13 +140,13 @@ def test_what_we_render_the_reference_reads_back_equal():
 
 
 def test_what_we_accept_the_reference_accepts_with_equal_content():
-    assert check_accepted(range(1500)) > 300
+    assert check_accepted(range(1500)) > 200
 
 
 @pytest.mark.slow
 def test_the_same_for_many_more():
     check_rendering(range(10_000, 15_000))
-    assert check_accepted(range(10_000, 40_000)) > 6_000
+    assert check_accepted(range(10_000, 40_000)) > 4_000
 
 
 def test_tokens_and_text_read_the_same():
@@ -160,8 +170,14 @@ def test_a_special_token_typed_out_in_letters_is_words():
         *encode("<|return|>"),
     ]
     assert parse(ids, (), VOCABULARY).final == "<|call|>"
-    letters = ENCODING.encode("<|channel|>final<|message|>Hi", disallowed_special=())
-    assert parse([*letters, *encode("<|return|>")], (), VOCABULARY).verdict is Verdict.BAD_HEADER
+    letters = ENCODING.encode("<|channel|>final", disallowed_special=())
+    assert parse([*letters, *encode("<|message|>Hi<|return|>")], (), VOCABULARY).verdict is Verdict.BAD_HEADER
+
+
+def test_a_line_break_between_messages_is_forgiven_to_people_and_not_to_a_model():
+    text = THOUGHTS.replace("<|start|>", "\n<|start|>") + "<|channel|>final<|message|>Hi<|return|>"
+    assert parse(text, ()).final == "Hi"
+    assert parse(encode(text), (), VOCABULARY).verdict is Verdict.BAD_HEADER
 
 
 def test_tokens_without_their_vocabulary_are_refused_in_words():

@@ -1,13 +1,16 @@
 """The Jinja chat template writes the same text as the Python renderer."""
 
+import importlib.util
 import json
 import random
+from pathlib import Path
 
 import pytest
 from harmony_samples import conversation
 from test_render import EPISODE
 
-from pipeline.harmony import DATE, Final, System, chat_template, render, to_chat
+from envs.retail.tools import schemas
+from pipeline.harmony import DATE, Developer, Final, System, User, chat_template, render, to_chat
 
 jinja2 = pytest.importorskip("jinja2")
 from jinja2.ext import Extension  # noqa: E402
@@ -28,21 +31,22 @@ def refuse(message):
     raise jinja2.TemplateError(message)
 
 
-def compiled(date=DATE):
-    """The template in an environment set up as transformers does."""
+def compiled(template):
+    """A template in an environment set up as transformers does."""
     environment = ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=[GenerationTag, "jinja2.ext.loopcontrols"]
     )
     environment.filters["tojson"] = lambda value: json.dumps(value, ensure_ascii=False)
     environment.globals["raise_exception"] = refuse
-    return environment.from_string(chat_template(date))
+    environment.globals["strftime_now"] = lambda form: DATE
+    return environment.from_string(template)
 
 
-TEMPLATE = compiled()
+TEMPLATE = compiled(chat_template())
 
 
 def test_the_episode_of_every_kind_of_message_is_the_same():
-    assert compiled("2024-05-15").render(**to_chat(EPISODE)) == render(EPISODE)
+    assert compiled(chat_template("2024-05-15")).render(**to_chat(EPISODE)) == render(EPISODE)
 
 
 @pytest.mark.parametrize("seed", range(120))
@@ -138,7 +142,19 @@ def test_what_would_be_lost_is_refused(messages, options):
 
 
 def test_the_date_is_written_into_the_template_and_cannot_break_it():
-    assert "Current date: 2031-01-02\n" in compiled("2031-01-02").render(messages=[])
+    assert "Current date: 2031-01-02\n" in compiled(chat_template("2031-01-02")).render(messages=[])
     with pytest.raises(ValueError):
         chat_template("{{ 1 }}")
-    assert compiled().render(**to_chat([System(), Final("x")])) == render([System(), Final("x")])
+    assert TEMPLATE.render(**to_chat([System(), Final("x")])) == render([System(), Final("x")])
+
+
+def test_the_shops_prompt_is_gpt_oss_own_templates_to_the_letter():
+    trl = importlib.util.find_spec("trl")
+    official = trl and Path(trl.origin).parent / "chat_templates" / "gptoss.jinja"
+    if not official or not official.exists():
+        pytest.skip("needs trl, which carries gpt-oss's own template")
+    prompt = [System("low"), Developer("Be kind.", tuple(schemas())), User("Where is #W1234567?")]
+    theirs = compiled(official.read_text(encoding="utf-8")).render(
+        **to_chat(prompt), add_generation_prompt=True
+    )
+    assert render(prompt, generation_prompt=True) == theirs
