@@ -177,6 +177,14 @@ def test_a_record_that_cannot_be_written_as_json_changes_nothing():
         assert database.changes() == {} and database.orders[pending] is shop().orders[pending]
 
 
+def test_a_write_that_puts_back_what_was_there_is_no_change():
+    user_id = shop().orders[busy_orders()[0]]["user_id"]
+    home, database = shop().users[user_id]["address"], shop().open()
+    for address in ({**home, "city": "Elsewhere"}, home):
+        assert "address" in call(database, "modify_user_address", {"user_id": user_id, **address})
+    assert database.changes() == {} and database.sha256() == shop().open().sha256()
+
+
 # --- replaying and putting away ---------------------------------------------------------------------------
 
 SAID = (
@@ -186,7 +194,7 @@ SAID = (
     "Done. Bye!",
 )
 words = st.sampled_from(SAID).map(lambda text: Action(RESPOND, {"content": text}))
-steps = st.lists(lasting | words | words, max_size=12)
+steps = st.lists(lasting | words | words | calls(("transfer_to_human_agents",)), max_size=12)
 task = Task(
     "t/1",
     "I want to change something about my orders.",
@@ -257,8 +265,14 @@ def odd_arguments(draw) -> tuple[str, Any]:
     return name, draw(st.just(arguments) | st.just(arguments) | st.just(arguments) | json_values)
 
 
+RETURN = {"order_id": "#W1", "payment_method_id": "paypal_1"}
+
+
 @many
 @given(odd_arguments())
+@example(("return_delivered_order_items", {**RETURN, "item_ids": ["1", 2]}))
+@example(("return_delivered_order_items", {**RETURN, "item_ids": "12"}))
+@example(("return_delivered_order_items", {**RETURN, "item_ids": []}))
 def test_what_a_schema_allows_is_what_a_tool_accepts(case):
     name, arguments = case
     fits = schema_allows(name, arguments, enums=False)
