@@ -127,7 +127,8 @@ def same_order(case: Case, order: Record) -> Request:
     swap = swaps.swap_items(case, order)
     *reads, last = swap.actions
     before, words, facts = [], [swap.words], dict(swap.facts)
-    can_pay = "payment" in case.index.abilities[order["order_id"]]
+    means_first = "original payment method" in swap.words or "I used for it" in swap.words
+    can_pay = "payment" in case.index.abilities[order["order_id"]] and not means_first
     pays = can_pay and case.random.random() < 0.5
     if not pays or case.random.random() < 0.3:
         address = phrases.new_address(case.random)

@@ -36,7 +36,7 @@ TOTAL = (
 )
 ITEM_PRICE = (
     "what did I pay for the {item} in {order}?",
-    "how much was the {item} in {order}?",
+    "how much did the {item} in {order} cost?",
     "can you look up the price of the {item} in {order}?",
     "I need to know what the {item} in {order} cost me.",
     "the {item} in {order}: what was the price?",
@@ -47,7 +47,7 @@ ITEM_NUMBER = (
     "can you tell me the item id of the {item} in {order}?",
     "I need the item number of the {item} from {order} for my insurance.",
     "please read me the item id of the {item} that is in {order}.",
-    "which item number does the {item} in {order} have?",
+    "which item number belongs to the {item} in {order}?",
 )
 SHIP_TO = (
     "which address is {order} going to? Please read me the street.",
@@ -78,15 +78,15 @@ EMAIL = (
     "I'm no longer sure which of my email addresses you use. Which one is it?",
 )
 PRODUCT_PRICE = (
-    "how much is the {product} in this version: {options}?",
-    "what does the {product} cost with these options: {options}?",
+    "what would the {product} cost in this version: {options}?",
+    "what is the price of the {product} with these options: {options}?",
     "can you tell me the price of the {product} with {options}?",
     "I'm thinking of getting the {product}, namely this one: {options}. What's the price?",
-    "please look up what the {product} costs in the version {options}.",
+    "please look up the price of the {product} in this version: {options}.",
 )
 PRODUCT_EXTREME = (
     "what is the price of the {extreme} {product} you have available right now?",
-    "how much is your {extreme} available {product}?",
+    "what would your {extreme} available {product} cost me?",
     "of the versions of the {product} that are available, what does the {extreme} one cost?",
     "I'm curious about the {product}: what would the {extreme} version that's in stock cost me?",
     "can you tell me the price of the {extreme} version of the {product} that is in stock?",

@@ -107,7 +107,7 @@ def address_too_late(case: Case, order: Record) -> Request:
 
 
 SOMEONE_ELSE = (
-    "please look at order {id}. It belongs to {who}, and {what}.",
+    "please look at order {id}, which belongs to {who}: {what}.",
     "{who} has an order with you, {id}. On their behalf: {what}.",
     "this is about order {id} of {who}: {what}.",
     "I'm asking for {who}, whose order is {id}: {what}.",

@@ -41,7 +41,7 @@ SWAP = {
         "from {order}, I want to exchange {swaps}. {rest}",
         "I'd like to exchange {swaps}. This is about {order}. {rest}",
         "{order} has arrived, but I want to exchange {swaps}. {rest}",
-        "please exchange {swaps}, all part of {order}. {rest}",
+        "please exchange {swaps}; I got that with {order}. {rest}",
         "can I exchange part of {order}? I'd like to swap {swaps}. {rest}",
         "something in {order} isn't right for me, so please exchange {swaps}. {rest}",
     ),

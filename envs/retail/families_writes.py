@@ -37,7 +37,7 @@ REASON = {
         "I don't need it anymore.",
         "The reason: no longer needed.",
         "I've changed my mind and no longer need any of it.",
-        "We no longer need what's in it.",
+        "We no longer need any of it.",
     ),
     "ordered by mistake": (
         "I ordered it by mistake.",
@@ -56,8 +56,9 @@ def cancel(case: Case, order: Record) -> Request:
     withheld = not case.stated and case.random.random() < 0.4
     reason = case.reason or case.pick(REASONS)
     said = "" if withheld else case.pick(REASON[reason])
-    first = () if withheld or said.startswith("The reason") else CANCEL_REASON_FIRST
-    words = case.say(CANCEL + first, order=mention.words, reason=said).strip()
+    can_lead = not withheld and not said.startswith("The reason") and not said.endswith("of it.")
+    templates = CANCEL + CANCEL_REASON_FIRST if can_lead else CANCEL
+    words = case.say(templates, order=mention.words, reason=said).strip()
     write = Action("cancel_pending_order", {"order_id": order["order_id"], "reason": reason})
     finds = (*mention.finds, "reason") if withheld else mention.finds
     return Request("cancel", words, (*mention.reads, write), (), {**mention.facts, "reason": reason}, finds)
@@ -103,7 +104,7 @@ def returned(
     withheld = not say_method or case.random.random() < 0.3
     method = mention_method(case, method_id, original=original, withheld=withheld)
     mention = mention_order(case, order, but=[item["name"] for item in items])
-    refund = case.pick(REFUND).format(method=method.words) if method.words else ""
+    refund = case.pick(REFUND).format(method=method.words) if method.words and say_method else ""
     everything = len(items) == len(order["items"]) > 1 and case.random.random() < 0.7
     named = mention_items(case, items)
     them = "them" if len(items) > 1 else phrases.it(items[0]["name"])

@@ -80,12 +80,12 @@ INTRODUCTION = """# Tasks
 
 All tasks here are generated from the shop in `envs/retail/data` by `python -m envs.retail.make_data`; no
 line was written or chosen by hand. Each one is proven by execution: the gold actions run without an error and
-lead to `gold_final`, doing nothing earns nothing (but for the few refusals, marked `"refusal": true`), and
+lead to `gold_final`, doing nothing earns nothing (but for a few refusals, marked `"refusal": true`), and
 every argument is in the query, in what the customer can tell (`facts`) or in an earlier answer of a tool.
 `python -m envs.retail validate FILE` checks all this again.
 
-Splits are by customer (hash of the user id: 80 in 100 train, 10 validation, 10 test), so no two splits share a
-customer or an order.
+Splits are by customer (hash of the user id: 80 in 100 train, 10 validation, 10 test), so no two splits share
+a customer or an order.
 
 A task is a line `{"id", "query", "gold_actions": [{"name", "arguments"}], "gold_final", "customer", "facts",
 "outputs", "level", "split", "family", "source", ...}`. `outputs` must have been told to the customer; `finds`

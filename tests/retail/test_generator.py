@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.generator import measure
 from envs.retail import phrases
 from envs.retail.customer import ScriptedCustomer
 from envs.retail.database import Shop
@@ -481,3 +482,10 @@ def test_command_says_what_is_wrong(tmp_path, capsys):
     assert run_generate(["--levels", "9", "--out", str(tmp_path / "x.jsonl")]) == 2
     assert "levels are among" in capsys.readouterr().err
     assert not (tmp_path / "x.jsonl").exists()
+
+
+def test_benchmark_measures_every_level():
+    rows = measure(Shop.load(), count=2, rounds=1)
+    names = ["level 1", "level 2", "level 3", "levels 1-3", "level 4", "level 5"]
+    assert [row["levels"] for row in rows] == names
+    assert all(row["cpu"] > 0 and row["wall"] > 0 for row in rows)
