@@ -2,12 +2,12 @@
 
 | notebook | uses |
 | --- | --- |
-| 00 meet the shop | Shop, RetailEnv, ScriptedCustomer, Action, TOOLS, read_tasks, run_folder, write_summary |
-| 00, to look at | shop_table, show_policy, tools_table, show_episode, difference_table, compare_behaviours |
-| 00, to time | time_shop, plot_speed |
+| all | run_folder, write_summary, read_summary, report (tables, episodes, plots; a module) |
+| 00 meet the shop | Shop, RetailEnv, ScriptedCustomer, Action, TOOLS, read_tasks, time_shop |
+| 01 prepare the tasks | generate, doctor, make_shop, run_import, sft_rows, real_vocabulary, write_tasks |
+| 01, to look at | task_report (examples, spreads, lengths, splits; a module) |
 | any, with a model as customer | LLMCustomer |
-| any, reading an earlier one's numbers | read_summary |
-| your own tasks | Task, write_tasks |
+| your own tasks | Task |
 
 Whatever needs torch or transformers imports it when called, so `import helpers` stays fast.
 """
@@ -15,17 +15,14 @@ Whatever needs torch or transformers imports it when called, so `import helpers`
 from envs.retail.customer import LLMCustomer, ScriptedCustomer
 from envs.retail.database import Shop
 from envs.retail.environment import RetailEnv
+from envs.retail.generator import generate
+from envs.retail.importers import run_import
+from envs.retail.make_shop import make_shop
 from envs.retail.tasks import Action, Task, read_tasks, write_tasks
 from envs.retail.tools import TOOLS
-from pipeline.report import (
-    compare_behaviours,
-    difference_table,
-    plot_speed,
-    shop_table,
-    show_episode,
-    show_policy,
-    tools_table,
-)
+from envs.retail.validate import doctor
+from pipeline import report, task_report
+from pipeline.datasets import real_vocabulary, sft_rows
 from pipeline.runs import read_summary, run_folder, write_summary
 from pipeline.speed import time_shop
 
@@ -37,17 +34,18 @@ __all__ = [
     "ScriptedCustomer",
     "Shop",
     "Task",
-    "compare_behaviours",
-    "difference_table",
-    "plot_speed",
+    "doctor",
+    "generate",
+    "make_shop",
     "read_summary",
     "read_tasks",
+    "real_vocabulary",
+    "report",
     "run_folder",
-    "shop_table",
-    "show_episode",
-    "show_policy",
+    "run_import",
+    "sft_rows",
+    "task_report",
     "time_shop",
-    "tools_table",
     "write_summary",
     "write_tasks",
 ]

@@ -22,7 +22,7 @@ from envs.retail.tasks import Task
 from envs.retail.tools import TOOLS, schemas
 from pipeline.datasets import Mode, Row, plannable_actions, sft_rows
 from pipeline.harmony import Call
-from pipeline.harmony_parse import check_call, parse
+from pipeline.harmony_parse import Vocabulary, check_call, parse
 from pipeline.plan import parse_plan_turn
 
 if TYPE_CHECKING:
@@ -144,8 +144,8 @@ def take_steps(
             written = generate(model, tokenizer, prompts, max_new_tokens)
             completions |= dict(zip(places, written, strict=True))
             bar.update(len(places))
-    texts = {place: tokenizer.decode(ids) for place, ids in completions.items()}
-    return StepReport(tuple(judge(step, texts[place]) for place, step in enumerate(steps)))
+    vocabulary = Vocabulary.of(tokenizer)
+    return StepReport(tuple(judge(step, completions[n], vocabulary) for n, step in enumerate(steps)))
 
 
 def generate(model: Any, tokenizer: Any, prompts: Sequence[str], max_new_tokens: int) -> list[list[int]]:
@@ -169,21 +169,22 @@ def _until_end(ids: list[int], ends: set[int]) -> list[int]:
     return next((ids[: place + 1] for place, token in enumerate(ids) if token in ends), ids)
 
 
-def judge(step: GoldStep, completion: str) -> StepResult:
-    """Read a completion strictly and compare it with the gold step."""
+def judge(step: GoldStep, ids: Sequence[int], vocabulary: Vocabulary) -> StepResult:
+    """Read a completion strictly, as tokens, and compare it with the gold step."""
+    text = vocabulary.decode(list(ids))
     if step.mode == "plan":
-        plan = parse_plan_turn(completion, TOOLS)
+        plan = parse_plan_turn(ids, TOOLS, vocabulary)
         written, ok, reason, spoke = plan.calls, plan.ok, plan.reason, False
     else:
-        parsed = check_call(parse(completion, TOOLS), _SCHEMAS)
+        parsed = check_call(parse(ids, TOOLS, vocabulary), _SCHEMAS)
         written = (parsed.call,) if parsed.call else ()
         ok, reason, spoke = parsed.ok, parsed.reason or parsed.verdict, parsed.final is not None
     if not step.calls:
         right = float(spoke or (ok and not written))
-        return StepResult(step, completion, ok, reason, right, right)
+        return StepResult(step, text, ok, reason, right, right)
     pairs = list(zip(step.calls, written, strict=False))
     names = sum(gold.name == call.name for gold, call in pairs) / len(step.calls)
-    return StepResult(step, completion, ok, reason, names, sum(g == c for g, c in pairs) / len(step.calls))
+    return StepResult(step, text, ok, reason, names, sum(g == c for g, c in pairs) / len(step.calls))
 
 
 def _mean(values: Iterable[float]) -> float:

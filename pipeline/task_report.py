@@ -8,20 +8,24 @@ split_table(tasks)     # customers and orders of each split, and how many it sha
 
 from __future__ import annotations
 
+import html
 import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from envs.retail.tasks import Task
-from pipeline.datasets import LengthReport
+from pipeline.datasets import LengthReport, Row
 from pipeline.report import _frame
 
 if TYPE_CHECKING:
     import pandas as pd
+    from IPython.display import HTML
     from matplotlib.axes import Axes
 
 BLUE, GREY = "#4a90d9", "#9aa5b1"
+_COLOURS = {True: "background:#4caf5040", False: "color:#888"}  # what is trained, what is given
+_LEGEND = (("trained", True), ("given", False))
 _ORDER_ID = re.compile(r"#W\d{7}")
 
 
@@ -78,6 +82,25 @@ def plot_lengths(*reports: LengthReport) -> Axes:
         axes.spines[["top", "right"]].set_visible(False)
     figure.tight_layout()
     return panels[0][-1]
+
+
+def show_row(row: Row, longest: int = 700) -> HTML:
+    """A training row with what is trained in colour; long given parts are shortened in the middle."""
+    from IPython.display import HTML
+
+    parts = []
+    for piece in row.pieces:
+        text = piece.text if piece.trained or len(piece.text) <= longest else _middle_cut(piece.text, longest)
+        parts.append(f'<span style="{_COLOURS[piece.trained]}">{html.escape(text)}</span>')
+    legend = (
+        '<p><span style="background:#4caf5040">trained</span> · <span style="color:#888">given</span></p>'
+    )
+    style = "white-space:pre-wrap;font:12px/1.5 monospace;max-width:60em;overflow-wrap:anywhere"
+    return HTML(f'{legend}<div style="{style}">{"".join(parts)}</div>')
+
+
+def _middle_cut(text: str, longest: int) -> str:
+    return f"{text[: longest // 2]}\n… {len(text) - longest:,} more characters …\n{text[-longest // 2 :]}"
 
 
 def split_table(tasks: Sequence[Task]) -> pd.DataFrame:
