@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 from envs.retail.files import FileError
 
 ROW_LIMIT = 16 * 2**20  # characters; a longer row is rejected unread
-PIECE = 2**20
+PIECE = 2**18
 EXCERPT = 200
 
 CUT, NOT_JSON, TOO_LONG, NOT_TEXT = "cut off", "not JSON", "too long", "not UTF-8"
@@ -56,6 +56,14 @@ class Reject:
         return place | {"kind": self.kind, "reason": self.reason, "row": shortened(self.row)}
 
 
+class Fault(NamedTuple):
+    """What is wrong with a row; `unfinished` if it might be right with more text after it."""
+
+    kind: str
+    reason: str
+    unfinished: bool = False
+
+
 def shortened(value: Any) -> str:
     """The beginning of a row, on one line."""
     text = value if isinstance(value, str) else json.dumps(value)
@@ -77,6 +85,7 @@ class _Source:
 
     def __init__(self, path: str | Path):
         self.path, self.text, self.at, self.line, self.fault = Path(path), "", 0, 1, ""
+        self.decode = _Decoder()
         self._pieces = _pieces(self.path)
         if not self.more() and self.fault:
             raise FileError(path, None, f"cannot be read: {self.fault}")
@@ -152,13 +161,12 @@ def _lines(source: _Source) -> Iterator[Row | Reject]:
 
 
 def _parsed(source: _Source, line: int, text: str, last: bool) -> Row | Reject:
-    value, end, fault = _decode(text, 0)
+    value, end, fault = source.decode(text, 0)
     if not fault and text[end:].strip():
-        fault = (NOT_JSON, f"text after the end of the value: {text[end : end + 40]!r}")
-    if fault:
-        cut = last and fault[0] == NOT_JSON
-        return source.reject(line, None, CUT if cut else fault[0], fault[1], text)
-    return Row(line, None, value)
+        fault = Fault(NOT_JSON, f"text after the end of the value: {text[end : end + 40]!r}")
+    if not fault:
+        return Row(line, None, value)
+    return source.reject(line, None, CUT if last and fault.unfinished else fault.kind, fault.reason, text)
 
 
 _SEPARATORS = re.compile(r"[\s,]*")
@@ -169,75 +177,87 @@ def _elements(source: _Source) -> Iterator[Row | Reject]:
     """The elements of a JSON list; after a broken one, the next is where text begins as the first did."""
     source.take(source.text.index("[") + 1)
     index, opening = 0, ""
-    while True:
+    while source.left or source.more():
         source.take(_SEPARATORS.match(source.text, source.at).end())
         if not source.left:
-            if source.more():
-                continue
-            yield source.reject(source.line, index, CUT, f"the list does not end: {source.fault or 'no ]'}")
-            return
+            continue
         if source.text[source.at] == "]":
             source.take(source.at + 1)
             return
-        value, end, fault = _decode(source.text, source.at)
-        if fault and not end and source.left <= ROW_LIMIT and source.more():
+        value, end, fault = source.decode(source.text, source.at)
+        if fault and fault.unfinished and source.left <= ROW_LIMIT and source.more():
             continue  # the element may only have been cut by the end of the piece
         line, first = source.line, _OPENING.match(source.text, source.at)
         opening = opening or (first.group() if first else "")
-        if not fault:
+        if fault:
+            yield _broken(source, line, index, end, fault, opening)
+            if not source.left:
+                return
+        else:
             source.take(end)
             yield Row(line, index, value)
-        else:
-            yield _broken(source, line, index, end, fault, opening)
         index += 1
+    yield source.reject(source.line, index, CUT, f"the list does not end: {source.fault or 'there is no ]'}")
 
 
-def _broken(source: _Source, line: int, index: int, end: int, fault: tuple[str, str], opening: str) -> Reject:
+def _broken(source: _Source, line: int, index: int, end: int, fault: Fault, opening: str) -> Reject:
     """Reject one element and go to the next."""
-    kind, reason = fault
     if end:  # it could be read, but not be taken
-        return source.reject(line, index, kind, reason, source.take(end))
-    start = source.take(source.at + 1)
-    start += source.skip_to(opening or "\n")
-    if not source.left:
-        kind, reason = CUT, f"the file ends inside this element: {source.fault or reason}"
-    elif len(start) > ROW_LIMIT:
-        kind = TOO_LONG
-    return source.reject(line, index, kind, reason, start)
+        return source.reject(line, index, fault.kind, fault.reason, source.take(end))
+    too_long = fault.unfinished and source.left > ROW_LIMIT
+    start = source.take(source.at + 1) + source.skip_to(opening or "\n")
+    if too_long:
+        fault = Fault(TOO_LONG, f"the element is longer than {ROW_LIMIT:,} characters")
+    elif fault.unfinished and not source.left:
+        fault = Fault(CUT, f"the file ends inside this element: {source.fault or fault.reason}")
+    return source.reject(line, index, fault.kind, fault.reason, start)
 
 
-def _decode(text: str, at: int) -> tuple[Any, int, tuple[str, str] | None]:
-    """A JSON value, where it ends (0 if it does not), and what is wrong with it as (kind, reason)."""
-    wrong: list[str] = []
+class _Decoder:
+    """JSON as the standard has it: keys are unique, numbers finite, texts Unicode."""
 
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    def __init__(self) -> None:
+        self.wrong: list[str] = []
+        self.json = json.JSONDecoder(
+            object_pairs_hook=self._unique, parse_float=self._finite, parse_constant=self._finite
+        )
+
+    def __call__(self, text: str, at: int) -> tuple[Any, int, Fault | None]:
+        """A value, where it ends (0 if it does not), and what is wrong with it."""
+        self.wrong.clear()
+        try:
+            value, end = self.json.raw_decode(text, at)
+        except (ValueError, RecursionError) as error:
+            return None, 0, _fault(error, text, at)
+        if self.wrong:
+            return None, end, Fault(NOT_JSON, self.wrong[0])
+        if not _is_text(text[at:end]) or not _is_text_escaped(text[at:end], value):
+            return None, end, Fault(NOT_TEXT, "holds bytes or escapes that are not Unicode text")
+        return value, end, None
+
+    def _unique(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         value = dict(pairs)
         if len(value) != len(pairs):
             keys = [key for key, _ in pairs]
-            wrong.append(f"the key {next(key for key in keys if keys.count(key) > 1)!r:.80} occurs twice")
+            twice = next(key for key in keys if keys.count(key) > 1)
+            self.wrong.append(f"the key {twice!r:.80} occurs twice")
         return value
 
-    def finite(number: str) -> float:
-        if not math.isfinite(value := float(number)):
-            wrong.append(f"{number:.40} is not a finite number")
+    def _finite(self, number: str) -> float:
+        value = float(number)
+        if not math.isfinite(value):
+            self.wrong.append(f"{number:.40} is not a finite number")
         return value
 
-    decoder = json.JSONDecoder(object_pairs_hook=unique, parse_float=finite, parse_constant=finite)
-    try:
-        value, end = decoder.raw_decode(text, at)
-    except (ValueError, RecursionError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else _relative(error)
-        kind = NOT_JSON if _is_text(text[at : at + EXCERPT]) else NOT_TEXT
-        return None, 0, (kind, reason)
-    if wrong:
-        return None, end, (NOT_JSON, wrong[0])
-    if not _is_text(text[at:end]) or not _is_text_escaped(text[at:end], value):
-        return None, end, (NOT_TEXT, "holds bytes or escapes that are not Unicode text")
-    return value, end, None
 
-
-def _relative(error: ValueError) -> str:
-    return f"not valid JSON: {getattr(error, 'msg', error)}"
+def _fault(error: Exception, text: str, at: int) -> Fault:
+    """Why a value could not be read. An error at the very end of the text may be gone when more is read."""
+    if isinstance(error, RecursionError):
+        return Fault(NOT_JSON, "nested too deeply")
+    message, place = getattr(error, "msg", str(error)), getattr(error, "pos", at)
+    unfinished = message.startswith("Unterminated string") or place >= len(text) - 12
+    kind = NOT_JSON if _is_text(text[at : place + 1]) else NOT_TEXT
+    return Fault(kind, f"not valid JSON: {message}, {place - at:,} characters into it", unfinished)
 
 
 def _is_text(text: str) -> bool:

@@ -8,7 +8,8 @@
     report = doctor(Shop.load(), tasks)
 
 A file is JSONL in the public shape or in tau-bench's, a JSON list of the same, a folder of
-`tasks_<split>.jsonl`, or a tau-bench checkout. It is read in pieces: what stays in memory is an id and a few hashes of each task.
+`tasks_<split>.jsonl`, or a tau-bench checkout. It is read in pieces: of each task only an id and a few hashes
+stay in memory.
 Exit code: 0 no errors (with --strict: no warnings either), 1 errors, 2 a row or file could not be read.
 """
 

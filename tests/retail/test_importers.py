@@ -1,0 +1,433 @@
+"""Files from elsewhere: good rows come in unchanged, each bad one is named, nothing is executed or lost."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from envs.retail.__main__ import main
+from envs.retail.database import Shop
+from envs.retail.environment import RetailEnv
+from envs.retail.files import FileError
+from envs.retail.importers import (
+    Reject,
+    apigen_conversations,
+    custom_tasks,
+    iter_tau_bench_folder,
+    recover_task,
+    tau_bench_tasks,
+)
+from envs.retail.tasks import Action, Task, read_tasks, write_tasks
+from envs.retail.tools import call, schemas
+
+FIXTURE = Path(__file__).parents[3] / "shared" / "fixtures" / "tau_bench_retail"
+needs_fixture = pytest.mark.skipif(
+    not FIXTURE.exists(), reason="the tau-bench fixture is not beside the project"
+)
+
+
+@pytest.fixture(scope="module")
+def shop() -> Shop:
+    return Shop.load()
+
+
+def task_lines(count: int) -> list[str]:
+    return [
+        json.dumps(Task(f"t{n}", f"Où est #{n}?", (Action("think", {"thought": "€"}),)).to_json())
+        for n in range(count)
+    ]
+
+
+def parted(rows) -> tuple[list[str], list[Reject]]:
+    rows = list(rows)
+    return [r.id for r in rows if not isinstance(r, Reject)], [r for r in rows if isinstance(r, Reject)]
+
+
+def lines(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+# ---- any file ----
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**18), 10**18)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=8,
+)
+actions = st.builds(Action, texts, st.dictionaries(texts, values, max_size=3))
+tasks = st.builds(
+    Task,
+    id=texts.filter(bool),
+    query=texts,
+    gold_actions=st.lists(actions, max_size=3).map(tuple),
+    gold_final=values,
+    customer=texts,
+    facts=st.dictionaries(texts, values, max_size=3),
+    outputs=st.lists(texts, max_size=2).map(tuple),
+    level=st.integers(0, 5),
+    split=texts,
+    extra=st.dictionaries(texts.map("x-{}".format), values, max_size=2),
+)
+
+
+@given(st.lists(tasks, max_size=4), st.sampled_from([".jsonl", ".jsonl.gz"]))
+def test_tasks_survive_writing_reading_and_importing(tmp_path_factory, written, suffix):
+    path = tmp_path_factory.mktemp("round") / f"tasks{suffix}"
+    write_tasks(path, written)
+    assert read_tasks(path) == written
+    if written:
+        assert list(custom_tasks(path)) == written
+        as_list = path.with_name("list.json")
+        as_list.write_text(json.dumps([task.to_json() for task in written], indent=1))
+        assert list(custom_tasks(as_list)) == written
+
+
+BAD_LINES = {
+    '{"query": "x", "gold_actions": [': "not JSON",
+    "[1, 2]": "wrong shape",
+    '{"query": 3, "gold_actions": []}': "wrong shape",
+    '{"query": "x"}': "wrong shape",
+    '{"query": "x", "gold_actions": [{"name": "a", "arguments": []}]}': "wrong shape",
+    '{"query": "x", "gold_actions": [], "level": true}': "wrong shape",
+    '{"query": "x", "gold_actions": [], "query": "y"}': "not JSON",
+    '{"query": "x", "gold_actions": [], "gold_final": NaN}': "not JSON",
+    '{"query": "x", "gold_actions": [], "gold_final": 1e999}': "not JSON",
+    '{"query": "\\ud83d", "gold_actions": []}': "not UTF-8",
+    '{"query": "x", "gold_actions": []} and more': "not JSON",
+    "[" * 100_000: "not JSON",
+    "null": "wrong shape",
+}
+
+
+@given(
+    st.permutations([*BAD_LINES, *task_lines(6)]),
+    st.sampled_from(["\n", "\r\n"]),
+    st.booleans(),
+    st.booleans(),
+)
+def test_bad_lines_are_named_and_the_others_kept(tmp_path_factory, mixed, newline, mark, zipped):
+    if mixed[0][0] == "[":  # a file that begins with [ is a list, see below
+        mixed = mixed[1:]
+    path = tmp_path_factory.mktemp("mixed") / "mine.jsonl"
+    data = ("\ufeff" * mark + newline.join(mixed)).encode()
+    path.write_bytes(gzip.compress(data) if zipped else data)
+    kept, rejected = parted(custom_tasks(path))
+    assert kept == [json.loads(line)["id"] for line in mixed if line not in BAD_LINES]
+    numbers = {number: line for number, line in enumerate(mixed, 1) if line in BAD_LINES}
+    assert [reject.line for reject in rejected] == list(numbers)
+    for reject in rejected:
+        assert reject.kind in (BAD_LINES[numbers[reject.line]], "cut off") and reject.reason
+        assert len(reject.row) < 300
+
+
+@given(st.data())
+def test_a_file_cut_anywhere_keeps_what_is_whole(tmp_path_factory, data):
+    folder = tmp_path_factory.mktemp("cut")
+    as_lines = "\n".join(task_lines(5)) + "\n"
+    as_list = "[" + ",\n".join(task_lines(5)) + "]"
+    whole, name = data.draw(st.sampled_from([(as_lines, "t.jsonl"), (as_list, "t.json")]))
+    content = whole.encode()
+    end = data.draw(st.integers(2, len(content) - 2))
+    (folder / name).write_bytes(content[:end])
+    kept, rejected = parted(custom_tasks(folder / name))
+    complete = content[:end].count(b'"split": ""}')
+    assert kept == [f"t{n}" for n in range(complete)]
+    ends_between = name == "t.jsonl" and content[end - 1 : end + 1].strip() in (b"}", b"{")
+    assert len(rejected) == (0 if ends_between else 1)
+    assert all(reject.kind in ("cut off", "not UTF-8") for reject in rejected)
+
+
+@given(st.binary(max_size=300), st.integers(0, 3))
+def test_any_bytes_among_the_lines_cost_only_themselves(tmp_path_factory, noise, place):
+    path = tmp_path_factory.mktemp("noise") / "t.jsonl"
+    rows = [line.encode() for line in task_lines(4)]
+    path.write_bytes(b"\n".join([rows[0], *rows[1 : place + 1], noise, *rows[place + 1 :]]))
+    kept, rejected = parted(custom_tasks(path))
+    assert [name for name in kept if name.startswith("t") and "/" not in name] == ["t0", "t1", "t2", "t3"]
+    assert len(rejected) <= noise.count(b"\n") + 1
+
+
+@pytest.mark.parametrize(
+    "broken", ['{"id": "b", "query": "x" "gold_actions": []}', '{"id": "b", "query": "x, ', '{"id": ']
+)
+def test_a_broken_element_of_a_list_costs_itself_only(tmp_path, broken):
+    path = tmp_path / "t.json"
+    rows = task_lines(4)
+    path.write_text("[\n" + ",\n".join([rows[0], broken, *rows[1:]]) + "\n]")
+    kept, rejected = parted(custom_tasks(path))
+    assert kept == ["t0", "t1", "t2", "t3"]
+    assert [(reject.line, reject.index, reject.kind) for reject in rejected] == [(3, 1, "not JSON")]
+
+
+def test_a_row_too_long_is_not_held_in_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr("envs.retail.importers_rows.ROW_LIMIT", 10_000)
+    monkeypatch.setattr("envs.retail.importers_rows.PIECE", 1_000)
+    long = json.dumps({"id": "long", "query": "x" * 50_000, "gold_actions": []})
+    rows = [task_lines(3)[0], long, *task_lines(3)[1:]]
+    for name, text in (("t.jsonl", "\n".join(rows)), ("t.json", "[" + ", ".join(rows) + "]")):
+        (tmp_path / name).write_text(text)
+        kept, rejected = parted(custom_tasks(tmp_path / name))
+        assert kept == ["t0", "t1", "t2"]
+        assert [reject.kind for reject in rejected] == ["too long"] and len(rejected[0].row) < 300
+
+
+def test_a_hundred_thousand_lines_with_every_thousandth_bad(tmp_path, capsys):
+    good = '{"query": "x", "gold_actions": []}\n'
+    (tmp_path / "in.jsonl").write_text((good * 999 + "{oops}\n") * 100)
+    argv = [
+        "import",
+        "--format",
+        "custom",
+        "--in",
+        str(tmp_path / "in.jsonl"),
+        "--out",
+        str(tmp_path / "out.jsonl"),
+    ]
+    assert main(argv) == 1
+    rejected = lines(tmp_path / "out.rejects.jsonl")
+    assert [reject["line"] for reject in rejected] == list(range(1000, 100_001, 1000))
+    assert sum(1 for _ in (tmp_path / "out.jsonl").open()) == 99_900
+    printed = capsys.readouterr().out
+    assert "99,900  tasks" in printed and "100  rejected: not JSON" in printed
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("missing.jsonl", None, "No such file"),
+        ("empty.jsonl", b"", "holds no rows"),
+        ("t.jsonl.gz", b"\x1f\x8b\x08\x00garbage", "cannot be read"),
+        ("utf16.jsonl", "{}".encode("utf-16"), "UTF-16"),
+        ("t.parquet", b"PAR1....", "Parquet"),
+    ],
+)
+def test_what_cannot_be_read_at_all_is_exit_2_and_writes_nothing(tmp_path, capsys, name, content, reason):
+    source, out = tmp_path / name, tmp_path / "out"
+    if content is not None:
+        source.write_bytes(content)
+    assert main(["import", "--format", "custom", "--in", str(source), "--out", str(out / "o.jsonl")]) == 2
+    message = capsys.readouterr().err
+    assert name in message and reason in message
+    assert not out.exists() or not list(out.iterdir())
+
+
+def test_a_gzip_file_cut_in_the_middle_keeps_its_first_rows(tmp_path):
+    data = gzip.compress("\n".join(task_lines(20_000)).encode())
+    path = tmp_path / "t.jsonl.gz"
+    path.write_bytes(data[: len(data) // 2])
+    kept, rejected = parted(custom_tasks(path))
+    assert kept == [f"t{n}" for n in range(len(kept))] and len(kept) > 1000
+    assert [(reject.line, reject.kind) for reject in rejected] == [(len(kept) + 1, "cut off")]
+
+
+def test_the_output_may_not_be_the_input(tmp_path):
+    path = tmp_path / "t.jsonl"
+    path.write_text(task_lines(1)[0])
+    with pytest.raises(SystemExit):
+        main(["import", "--format", "custom", "--in", str(path), "--out", str(path)])
+    assert path.read_text() == task_lines(1)[0]
+
+
+# ---- tau-bench ----
+
+PYTHON = """
+from tau_bench.types import Task, Action
+
+TASKS_TEST = [
+    Task(
+        annotator="0",
+        user_id="ana_lopez_1234",
+        instruction="You are Ana, it's [urgent), # truly.",
+        actions=[
+            Action(name="get_order_details", kwargs={"order_id": "#W1234567"}),
+            Action(name="think", kwargs={"thought": "a " "b"}),
+        ],
+        outputs=["10", "-3"],
+    ),
+    %s
+    Task(user_id="b", instruction="second", actions=[], outputs=[]),
+]
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path) -> Path:
+    folder = tmp_path / "tau-bench" / "tau_bench" / "envs" / "retail"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def test_a_checkout_is_read_as_data(checkout):
+    (checkout / "tasks_test.py").write_text(PYTHON % "")
+    (checkout / "tasks_dev.py").write_text("TASKS = []")
+    first, second = tau_bench_tasks(checkout.parents[2])
+    assert first == Task(
+        id="test/0",
+        query="You are Ana, it's [urgent), # truly.",
+        gold_actions=(
+            Action("get_order_details", {"order_id": "#W1234567"}),
+            Action("think", {"thought": "a b"}),
+        ),
+        customer="ana_lopez_1234",
+        outputs=("10", "-3"),
+        split="test",
+        extra={"source": "tau-bench", "index": 0},
+    )
+    assert (second.id, second.query) == ("test/1", "second")
+
+
+@pytest.mark.parametrize(
+    "element",
+    [
+        "__import__('pathlib').Path('MARK').touch(),",
+        "Task(instruction=open('MARK', 'w'), actions=[]),",
+        "Task(**{'instruction': 'x', 'actions': []}),",
+        "Task(instruction=f'{1}', actions=[]),",
+        "Task(instruction='no actions'),",
+        "Task('positional'),",
+        "Task(instruction='x', actions=[SECRET]),",
+        "3,",
+        "Task(instruction='x', actions='y'),",
+        "Task(instruction='x' 3, actions=[]),",
+    ],
+)
+def test_what_is_not_data_is_rejected_and_never_run(checkout, monkeypatch, element):
+    monkeypatch.chdir(checkout)
+    (checkout / "tasks_test.py").write_text(PYTHON % element)
+    kept, rejected = parted(tau_bench_tasks(checkout))
+    assert kept == ["test/0", "test/2"]
+    assert [(reject.line, reject.index, reject.kind) for reject in rejected] == [(15, 1, "wrong shape")]
+    assert not (checkout / "MARK").exists()
+
+
+@given(st.integers(60, len(PYTHON) - 6))
+def test_a_task_file_cut_anywhere_keeps_its_whole_tasks(tmp_path_factory, end):
+    path = tmp_path_factory.mktemp("cut") / "tasks_test.py"
+    path.write_text((PYTHON % "")[:end])
+    kept, rejected = parted(tau_bench_tasks(path))
+    assert kept in ([], ["test/0"], ["test/0", "test/1"])
+    assert rejected[-1].kind == "cut off" and len(rejected) == 1
+    assert (PYTHON % "")[:end].count("    ),\n") <= 1 or "test/0" in kept
+
+
+def test_a_folder_without_task_files_says_what_is_missing(tmp_path):
+    with pytest.raises(FileError, match=r"tasks_<split>\.py"):
+        list(tau_bench_tasks(tmp_path))
+
+
+@needs_fixture
+def test_the_fixture_reads_the_same_both_ways(tmp_path):
+    strict = list(iter_tau_bench_folder(FIXTURE))
+    assert list(tau_bench_tasks(FIXTURE)) == strict
+    assert [sum(task.split == split for task in strict) for split in ("train", "dev", "test")] == [
+        500,
+        20,
+        115,
+    ]
+    out = tmp_path / "tau.jsonl"
+    assert main(["import", "--format", "tau-bench", "--in", str(FIXTURE), "--out", str(out)]) == 0
+    assert read_tasks(out) == strict
+
+
+# ---- APIGen-MT ----
+
+
+def conversation(shop: Shop, *turns: tuple[str, object], system: str = "You are a retail agent.") -> dict:
+    said = [
+        {"from": who, "value": what if isinstance(what, str) else json.dumps(what)} for who, what in turns
+    ]
+    tools = json.dumps([schema["function"] for schema in schemas()])
+    return {"conversations": said, "system": system, "tools": tools}
+
+
+@pytest.fixture(scope="module")
+def cancelling(shop) -> dict:
+    """A customer who gives a wrong address first, and then has an order cancelled."""
+    order = next(order for order in shop.orders.values() if order["status"] == "pending")
+    user = shop.users[order["user_id"]]
+    database, turns = shop.open(), [("human", "Hi, I want to cancel an order.")]
+    calls = [
+        ("find_user_id_by_email", {"email": "wrong@example.com"}),
+        ("find_user_id_by_email", {"email": user["email"]}),
+        ("think", {"thought": "It must be pending."}),
+        ("get_order_details", {"order_id": order["order_id"]}),
+        ("cancel_pending_order", {"order_id": order["order_id"], "reason": "no longer needed"}),
+    ]
+    for name, arguments in calls:
+        turns.append(("function_call", {"name": name, "arguments": arguments}))
+        turns.append(("observation", call(database, name, arguments)))
+    turns += [("gpt", "It is cancelled."), ("human", "Thanks, I don't need it."), ("gpt", "Bye.")]
+    return conversation(shop, *turns)
+
+
+def test_a_conversation_becomes_messages_and_a_task_that_can_be_played(tmp_path, shop, cancelling):
+    path = tmp_path / "apigen.json"
+    path.write_text(json.dumps([cancelling], indent=2))
+    (row,) = apigen_conversations(path)
+    roles = [message["role"] for message in row["messages"]]
+    assert roles == ["system", "user", *["assistant", "tool"] * 5, "assistant", "user", "assistant"]
+    assert row["domain"] == "retail" and row["tools"] == schemas()
+    made = row["messages"][2]["tool_calls"][0]
+    assert (
+        row["messages"][3]["tool_call_id"] == made["id"]
+        and row["messages"][3]["name"] == made["function"]["name"]
+    )
+    task = recover_task(row, shop)
+    assert [action.name for action in task.gold_actions] == [
+        "find_user_id_by_email",
+        "get_order_details",
+        "cancel_pending_order",
+    ]
+    order_id = task.gold_actions[1].arguments["order_id"]
+    assert task.gold_final[order_id]["status"] == "cancelled"
+    assert (
+        task.customer == shop.orders[order_id]["user_id"]
+        and task.facts["email"] == shop.users[task.customer]["email"]
+    )
+    env = RetailEnv(shop, task)
+    env.reset()
+    for action in (*task.gold_actions, Action("respond", {"content": "Done."})):
+        step = env.step(action)
+    assert step.reward == 1.0
+
+
+def test_import_apigen_counts_domains_tasks_and_rejects(tmp_path, capsys, shop, cancelling):
+    elsewhere = json.loads(json.dumps(cancelling).replace("#W", "#X"))
+    airline = conversation(shop, ("human", "A flight?"), ("gpt", "Yes."), system="You are an airline agent.")
+    airline["tools"] = ""
+    unanswered = conversation(
+        shop, ("human", "x"), ("function_call", {"name": "think", "arguments": {}}), ("gpt", "y")
+    )
+    undeclared = conversation(shop, ("human", "x"), ("function_call", {"name": "rm", "arguments": {}}))
+    not_json = conversation(shop, ("human", "x"), ("function_call", "think()"))
+    rows = [cancelling, elsewhere, airline, unanswered, undeclared, not_json, {"conversations": "?"}, 7]
+    source, out, tasks_out = (tmp_path / name for name in ("in.json", "sft.jsonl", "tasks.jsonl"))
+    source.write_text(json.dumps(rows))
+    argv = ["import", "--format", "apigen", "--in", str(source), "--out", str(out), "--tasks", str(tasks_out)]
+    assert main(argv) == 1
+    assert [row["domain"] for row in lines(out)] == ["retail", "retail", "airline"]
+    assert [task.id for task in read_tasks(tasks_out)] == ["in/0"]
+    rejects = lines(tmp_path / "sft.rejects.jsonl")
+    assert [(reject["index"], reject["kind"]) for reject in rejects] == [
+        (1, "no task"),
+        *((index, "wrong shape") for index in range(3, 8)),
+    ]
+    assert "without its answer" in rejects[1]["reason"] and "'rm'" in rejects[2]["reason"]
+    printed = capsys.readouterr().out
+    assert (
+        "2  conversations, retail" in printed and "1  tasks recovered" in printed and "5  rejected" in printed
+    )
+
+
+def test_json_lines_are_read_as_well_as_a_list(tmp_path, cancelling):
+    path = tmp_path / "apigen.jsonl"
+    path.write_text(json.dumps(cancelling) + "\n" + json.dumps(cancelling))
+    assert [row["id"] for row in apigen_conversations(path)] == ["apigen/0", "apigen/1"]
