@@ -17,6 +17,7 @@ from envs.retail.customer_requests import (
 from envs.retail.database import Record
 from envs.retail.families_swaps import INTO, variant_in_words
 from envs.retail.families_writes import REASON, REASONS
+from envs.retail.shop_index import split_of
 from envs.retail.tasks import Action
 
 LEAVE = (
@@ -130,14 +131,12 @@ WHAT = (
 
 
 def someone_else(case: Case, order: Record | None = None) -> Request:
-    """Something about another customer's order."""
-    order_ids = case.index.order_ids
+    """Something about another customer's order; theirs is of the same split, so that splits share no order."""
+    order_ids, split = case.index.order_ids, split_of(case.user_id)
     start = case.random.randrange(len(order_ids))
-    for offset in range(
-        len(order_ids)
-    ):  # a few steps at most: only the customer's own orders are passed over
-        other = order_ids[(start + offset) % len(order_ids)]
-        if case.shop.orders[other]["user_id"] != case.user_id:
+    for other in order_ids[start:] + order_ids[:start]:
+        owner = case.shop.orders[other]["user_id"]
+        if owner != case.user_id and split_of(owner) == split:
             break
     words = case.say(SOMEONE_ELSE, id=other, who=case.pick(WHO), what=case.pick(WHAT))
     words = f"{words} {case.pick(LEAVE[:3])}" if case.random.random() < 0.5 else words
