@@ -131,7 +131,7 @@ WHAT = (
 
 
 def someone_else(case: Case, order: Record | None = None) -> Request:
-    """Something about another customer's order; theirs is of the same split, so that splits share no order."""
+    """Something about another customer's order, of the same split so that splits share no order."""
     order_ids, split = case.index.order_ids, split_of(case.user_id)
     start = case.random.randrange(len(order_ids))
     for other in order_ids[start:] + order_ids[:start]:
