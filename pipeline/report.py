@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from IPython.display import HTML, Markdown
     from matplotlib.axes import Axes
+    from pandas.io.formats.style import Styler
 
 _STYLE = """<style>
 .episode {max-width: 52em; font-size: 14px; line-height: 1.45}
@@ -44,7 +45,7 @@ def show_policy(text: str) -> Markdown:
     return Markdown("\n".join(f"> {line}" for line in text.replace("\n# ", "\n### ").splitlines()))
 
 
-def shop_table(shop: Shop) -> pd.DataFrame:
+def shop_table(shop: Shop) -> Styler:
     """What the shop holds, in numbers."""
     variants = [variant for product in shop.products.values() for variant in product["variants"].values()]
     sources = [
@@ -60,16 +61,16 @@ def shop_table(shop: Shop) -> pd.DataFrame:
         ),
         ("orders", len(shop.orders), _counts(statuses)),
     ]
-    return _frame(rows, ["", "how many", "of these"])
+    return left_aligned(rows, ["", "how many", "of these"])
 
 
-def tools_table() -> pd.DataFrame:
+def tools_table() -> Styler:
     """The shop's tools: name, what kind of action it is, its arguments and its first sentence."""
     rows = [
         (name, tool.kind, ", ".join(tool.kinds), tool.schema["function"]["description"].split(". ")[0])
         for name, tool in TOOLS.items()
     ]
-    return _frame(rows, ["tool", "kind", "arguments", "what it does"])
+    return left_aligned(rows, ["tool", "kind", "arguments", "what it does"])
 
 
 def show_episode(episode: Episode) -> HTML:
@@ -96,13 +97,13 @@ def _turn_html(turn: Turn) -> str:
     return f'<div class="call{failed}"><details>{summary}<pre>{answer}</pre></details></div>'
 
 
-def difference_table(env: RetailEnv) -> pd.DataFrame:
+def difference_table(env: RetailEnv) -> Styler:
     """What the episode has changed in the shop so far, field by field."""
     rows = [(d.record, d.field, _short(d.before), _short(d.after)) for d in differences(env.database)]
-    return _frame(rows, ["record", "field", "before", "after"])
+    return left_aligned(rows, ["record", "field", "before", "after"])
 
 
-def compare_behaviours(shop: Shop, task: Task, behaviours: dict[str, list[Action]]) -> pd.DataFrame:
+def compare_behaviours(shop: Shop, task: Task, behaviours: dict[str, list[Action]]) -> Styler:
     """The reward of several ways to act on one task; the customer says goodbye to whatever is said."""
     rows = []
     for name, actions in behaviours.items():
@@ -111,8 +112,9 @@ def compare_behaviours(shop: Shop, task: Task, behaviours: dict[str, list[Action
         for action in actions:
             env.step(action)
         score = env.score()
-        rows.append((name, _yes(score.database_equal), _yes(not score.missing_outputs), f"{score.reward:g}"))
-    return _frame(rows, ["agent", "shop as it should be", "customer was told", "reward"])
+        told = _yes(not score.missing_outputs) if task.outputs else "nothing to tell"
+        rows.append((name, _yes(score.database_equal), told, f"{score.reward:g}"))
+    return left_aligned(rows, ["agent", "shop as it should be", "customer was told", "reward"])
 
 
 def plot_speed(timings: pd.DataFrame) -> Axes:
@@ -146,8 +148,16 @@ def _short(value: object, width: int = 60) -> str:
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
-def _frame(rows: list[tuple], columns: list[str]) -> pd.DataFrame:
+def left_aligned(rows: list[tuple], columns: list[str]) -> Styler:
+    """A table to look at: no index, words to the left."""
+    frame = pd_frame(rows, columns)
+    sides = {"text-align": "left", "vertical-align": "top"}
+    heads = [{"selector": "th", "props": list(sides.items())}]
+    return frame.style.hide(axis="index").set_properties(**sides).set_table_styles(heads)
+
+
+def pd_frame(rows: list[tuple], columns: list[str]) -> pd.DataFrame:
+    """A table to reckon with."""
     import pandas as pd
 
-    pd.set_option("display.max_colwidth", 90)
     return pd.DataFrame(rows, columns=columns)

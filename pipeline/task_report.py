@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 
 from envs.retail.tasks import Task
 from pipeline.datasets import LengthReport, Row
-from pipeline.report import _frame
+from pipeline.report import left_aligned, pd_frame
 
 if TYPE_CHECKING:
     import pandas as pd
     from IPython.display import HTML
     from matplotlib.axes import Axes
+    from pandas.io.formats.style import Styler
 
 BLUE, GREY = "#4a90d9", "#9aa5b1"
 _COLOURS = {True: "background:#4caf5040", False: "color:#888"}  # what is trained, what is given
@@ -29,15 +30,14 @@ _LEGEND = (("trained", True), ("given", False))
 _ORDER_ID = re.compile(r"#W\d{7}")
 
 
-def examples_table(tasks: Sequence[Task], per_level: int = 2) -> pd.DataFrame:
+def examples_table(tasks: Sequence[Task], per_level: int = 2) -> Styler:
     """The first tasks of each level, with the calls that solve them."""
     rows = []
     for level in sorted({task.level for task in tasks}):
         for task in [task for task in tasks if task.level == level][:per_level]:
             calls = " → ".join(action.name for action in task.gold_actions)
             rows.append((level, task.extra.get("family", ""), task.query, calls, ", ".join(task.outputs)))
-    frame = _frame(rows, ["level", "family", "query", "gold calls", "must be told"])
-    return frame.style.hide(axis="index").set_properties(**{"text-align": "left", "vertical-align": "top"})
+    return left_aligned(rows, ["level", "family", "query", "gold calls", "must be told"])
 
 
 def plot_tasks(tasks: Sequence[Task]) -> Axes:
@@ -116,7 +116,7 @@ def split_table(tasks: Sequence[Task]) -> pd.DataFrame:
         shared = [len(held[split] & set().union(*(held[o] for o in others))) for held in (customers, orders)]
         count = sum(task.split == split for task in tasks)
         rows.append((split, count, len(customers[split]), len(orders[split]), *shared))
-    return _frame(rows, ["split", "tasks", "customers", "orders", "shared customers", "shared orders"])
+    return pd_frame(rows, ["split", "tasks", "customers", "orders", "shared customers", "shared orders"])
 
 
 def orders_of(task: Task) -> set[str]:
