@@ -88,7 +88,7 @@ class Report:
     defects: tuple[Defect, ...]  # the first DETAILS of them
     ids: dict[str, list[str]]  # of each kind that was found: the ids of the tasks, each once
     errors: dict[int, tuple[str, ...]] = field(repr=False)  # position of a task -> names of its errors
-    between: dict[int, list[str]] = field(repr=False)  # position -> errors it has with other tasks, in full
+    leaks: dict[int, list[str]] = field(repr=False)  # position -> leaks to a split held out, in full
 
     @property
     def clean(self) -> bool:

@@ -31,7 +31,7 @@ class Examination:
         self.unread: list[str] = []
         self.defects: list[Defect] = []
         self.found: dict[str, set[int]] = {}  # name of a defect -> positions
-        self.between: dict[int, list[str]] = {}
+        self.leaks: dict[int, list[str]] = {}
         self.first: dict[bytes, int] = {}  # digest of what should not come twice -> where it was first
         self.customers: Places = defaultdict(lambda: defaultdict(list))
         self.orders: Places = defaultdict(lambda: defaultdict(list))
@@ -49,7 +49,7 @@ class Examination:
         self.ids.append(task.id)
         case = Case.of(self.shop, task)
         self._note(position, examine(case))
-        self._note(position, self._again(case, position), between=True)
+        self._note(position, self._again(case, position))
         if case.owner:
             self.customers[case.owner][task.split].append(position)
         for order_id in {
@@ -57,13 +57,19 @@ class Examination:
         }:
             self.orders[order_id][task.split].append(position)
 
-    def _note(self, position: int, found: Iterable[tuple[str, str]], between: bool = False) -> None:
+    def repeats(self, case: Case) -> list[str]:
+        """Only the errors that come from tasks seen before: duplicates."""
+        self.ids.append(case.task.id)
+        found = self._again(case, len(self.ids) - 1)
+        return [f"{name}: {detail}" for name, detail in found if KINDS[name].severity == ERROR]
+
+    def _note(self, position: int, found: Iterable[tuple[str, str]], leak: bool = False) -> None:
         for name, detail in found:
             self.found.setdefault(name, set()).add(position)
             if len(self.defects) < DETAILS:
                 self.defects.append(Defect(self.ids[position], name, detail[:300]))
-            if between and KINDS[name].severity == ERROR:
-                self.between.setdefault(position, []).append(f"{name}: {detail[:300]}")
+            if leak and KINDS[name].severity == ERROR:
+                self.leaks.setdefault(position, []).append(f"{name}: {detail[:300]}")
 
     def _again(self, case: Case, position: int) -> Found:
         """What an earlier task had already."""
@@ -97,7 +103,7 @@ class Examination:
             for position in self.found[name]:
                 errors[position] = (*errors.get(position, ()), name)
         ids |= {"unreadable row": self.unread} if self.unread else {}
-        return Report(len(self.ids), tuple(self.defects), ids, errors, self.between)
+        return Report(len(self.ids), tuple(self.defects), ids, errors, self.leaks)
 
     def _leaks(self, what: str, which: str, splits: dict[str, list[int]]) -> None:
         """The looser split has the error: leaving out there keeps the test as it is."""
@@ -109,7 +115,7 @@ class Examination:
                     example = self.ids[splits[others[0]][0]]
                     detail = f"{which} is also in {', '.join(others)} (such as {example})"
                     for position in positions:
-                        self._note(position, [(name, detail)], between=True)
+                        self._note(position, [(name, detail)], leak=True)
 
 
 def _order(action: Action) -> str:

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 from envs.retail.checks import Case, examine
 from envs.retail.database import DATA, Shop
@@ -30,6 +30,8 @@ from envs.retail.files import FileError, whole_file
 from envs.retail.importers import Reject, custom_tasks, tau_bench_tasks
 from envs.retail.repairs import repair
 from envs.retail.tasks import Task
+
+UNIQUE = "id made unique"
 
 
 def doctor(shop: Shop, tasks: Iterable[Task | Reject]) -> Report:
@@ -120,49 +122,38 @@ def _write_clean(shop: Shop, report: Report, options: argparse.Namespace) -> Non
     with ExitStack() as files:
         out = files.enter_context(whole_file(options.out))
         rejects = files.enter_context(whole_file(options.rejects))
-        position = 0
-        for task in _tasks_of(options.files):
-            if isinstance(task, Reject):
-                _write(rejects, task.to_json(), counts, "rejected")
-                continue
-            reasons = report.between.get(position, [])
-            if options.fix:
-                task, reasons = _fixed(shop, task, position, reasons, counts)
-            if options.fix or position in report.errors:
-                reasons = [*_own_errors(shop, task), *reasons]
-            if reasons:
-                _write(
-                    rejects,
-                    {"id": task.id, "reason": "; ".join(reasons), "row": task.to_json()},
-                    counts,
-                    "rejected",
-                )
-            else:
-                _write(out, task.to_json(), counts, "written")
-            position += 1
+        for record, done, good in _judged(shop, report, options):
+            (out if good else rejects).write(json.dumps(record, ensure_ascii=not good) + "\n")
+            counts.update(["written", *done] if good else ["rejected"])
     print(f"\n{counts.pop('written', 0):,} tasks -> {options.out}")
     print(f"{counts.pop('rejected', 0):,} rejected, with reasons -> {options.rejects}")
     for done, count in counts.items():
         print(f"{count:8,}  {done}")
 
 
-def _fixed(
-    shop: Shop, task: Task, position: int, reasons: list[str], counts: Counter[str]
-) -> tuple[Task, list[str]]:
-    """The repaired task, and what is left of its errors with other tasks."""
-    task, done = repair(Case.of(shop, task))
-    others = [reason for reason in reasons if not reason.startswith("duplicate id:")]
-    if len(others) < len(reasons):
-        task, done = replace(task, id=f"{task.id}@{position + 1}"), [*done, "id made unique"]
-    counts.update(done)
-    return task, others
+def _judged(
+    shop: Shop, report: Report, options: argparse.Namespace
+) -> Iterator[tuple[dict[str, Any], list[str], bool]]:
+    """(line to write, what was repaired, whether it is good) of every row."""
+    position, written = -1, Examination(shop)
+    for task in _tasks_of(options.files):
+        if isinstance(task, Reject):
+            yield task.to_json(), [], False
+            continue
+        position += 1
+        clean, done = repair(Case.of(shop, task)) if options.fix else (task, [])
+        reasons = list(report.leaks.get(position, ()))
+        if options.fix or position in report.errors:
+            reasons += _own_errors(shop, clean)
+        reasons = reasons or written.repeats(Case.of(shop, clean))
+        if options.fix and len(reasons) == 1 and reasons[0].startswith("duplicate id:"):
+            clean, done, reasons = replace(clean, id=f"{task.id}@{position + 1}"), [*done, UNIQUE], []
+        if reasons:
+            yield {"id": task.id, "reason": "; ".join(reasons), "row": task.to_json()}, [], False
+        else:
+            yield clean.to_json(), done, True
 
 
 def _own_errors(shop: Shop, task: Task) -> list[str]:
     found = examine(Case.of(shop, task))
     return [f"{name}: {detail}" for name, detail in found if KINDS[name].severity == ERROR]
-
-
-def _write(file: IO[str], record: dict[str, object], counts: Counter[str], what: str) -> None:
-    file.write(json.dumps(record, ensure_ascii=False) + "\n")
-    counts[what] += 1

@@ -1,0 +1,435 @@
+"""The doctor finds what is known to be wrong with tau-bench, and each defect planted in a good task."""
+
+import itertools
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from envs.retail.__main__ import main
+from envs.retail.database import Shop
+from envs.retail.defects import KINDS, Report
+from envs.retail.environment import gold_changes
+from envs.retail.generator import generate
+from envs.retail.importers import iter_tau_bench_folder
+from envs.retail.tasks import Action, Task, read_tasks, write_tasks
+from envs.retail.validate import doctor
+
+FIXTURE = Path(__file__).parents[3] / "shared" / "fixtures" / "tau_bench_retail"
+needs_fixture = pytest.mark.skipif(
+    not FIXTURE.exists(), reason="the tau-bench fixture is not beside the project"
+)
+
+
+# ---- tau-bench's own tasks, whose defects are known ----
+
+
+@pytest.fixture(scope="module")
+def audit() -> Report:
+    return doctor(Shop.load(FIXTURE), iter_tau_bench_folder(FIXTURE))
+
+
+def indices(report: Report, name: str, split: str) -> list[int]:
+    return [int(task.partition("/")[2]) for task in report.ids.get(name, ()) if task.startswith(f"{split}/")]
+
+
+FAILING = [24, 27, 81, 148, 161, 214, 229, 252, 253, 288, 314, 349, 351, 369, 376, 427, 431, 441, 469]
+SAME_ITEM = [
+    *(
+        5,
+        7,
+        8,
+        10,
+        22,
+        34,
+        35,
+        42,
+        53,
+        55,
+        64,
+        70,
+        130,
+        136,
+        142,
+        144,
+        145,
+        150,
+        154,
+        192,
+        206,
+        244,
+        267,
+        268,
+    ),
+    *(
+        288,
+        290,
+        305,
+        321,
+        328,
+        331,
+        334,
+        337,
+        353,
+        361,
+        368,
+        376,
+        389,
+        395,
+        402,
+        410,
+        412,
+        416,
+        444,
+        451,
+        464,
+    ),
+    *(473, 497),
+]
+
+
+@needs_fixture
+@pytest.mark.parametrize(
+    ("name", "train", "dev", "test"),
+    [
+        ("gold write fails", FAILING, [], [12, 13, 64, 106]),
+        ("same-item swap", SAME_ITEM, [], [18, 91, 108]),
+        ("doing nothing solves it", [161, 214, 229, 288, 349], [17], [10, 12, 25, 50, 57, 65, 106]),
+        ("duplicate", [], [], [95]),
+        ("customer and gold disagree", [], [], [64]),
+        ("identity unreachable", [], [], [64]),
+        ("gold read fails", [], [], [2, 3, 4, 21, 35, 36, 37, 38, 39, 46, 47, 54, 55, 67, 68]),
+        ("write without effect", [], [], [22, 111]),
+        ("weak output", [], [], [2, 3, 4, 24, 36, 37, 38, 40, 43, 59, 89]),
+        ("unknown tool", [], [], []),
+        ("wrong arguments", [], [], []),
+        ("unreachable argument", [], [], []),
+        ("incomplete address", [], [], []),
+    ],
+)
+def test_the_known_defects_of_tau_bench_are_found(audit, name, train, dev, test):
+    assert [indices(audit, name, split) for split in ("train", "dev", "test")] == [train, dev, test]
+
+
+@needs_fixture
+def test_the_known_leak_from_test_to_train_is_found():
+    both = (task for task in iter_tau_bench_folder(FIXTURE) if task.split != "dev")
+    report = doctor(Shop.load(FIXTURE), both)
+    assert len(indices(report, "customer seen in training", "test")) == 97
+    assert len(indices(report, "leaked customer", "train")) == 91
+    assert len(indices(report, "order seen in training", "test")) == 83
+    customers = {
+        defect.detail.split()[0] for defect in report.defects if defect.name == "customer seen in training"
+    }
+    assert len(customers) == 43
+
+
+@needs_fixture
+def test_the_order_of_writes_matters_where_it_is_known_to(audit):
+    writes = {
+        task.id: len(task.gold_actions) for task in iter_tau_bench_folder(FIXTURE) if task.split == "train"
+    }
+    few = [task for task in audit.ids["order of writes matters"] if writes.get(task, 9) <= 4]
+    assert len(few) == 54
+    assert len(indices(audit, "order of writes matters", "test")) == 15
+
+
+@needs_fixture
+def test_missing_look_ups_are_told_from_arguments_nobody_can_know(audit):
+    missing = indices(audit, "look-ups missing", "train")
+    assert len(missing) == 398
+    assert indices(audit, "argument to be inferred", "train") == []
+
+
+@needs_fixture
+def test_the_command_names_ids_and_texts_and_drops_what_is_wrong(tmp_path, capsys):
+    out = tmp_path / "clean.jsonl"
+    argv = ["validate", "--data", str(FIXTURE), str(FIXTURE / "tasks_train.jsonl")]
+    assert main([*argv, "--drop", str(out)]) == 1
+    printed = capsys.readouterr().out
+    assert "train/24 train/27 train/81" in printed
+    assert "'Error: insufficient gift card balance to pay for the order'" in printed
+    rejects = [json.loads(line) for line in (tmp_path / "clean.rejects.jsonl").open()]
+    wrong = {f"train/{index}" for index in (*FAILING, *SAME_ITEM)}
+    assert {reject["id"] for reject in rejects} == wrong
+    assert all("gold write fails" in r["reason"] or "same-item swap" in r["reason"] for r in rejects)
+    assert len(read_tasks(out)) == 500 - len(wrong)
+    assert main(["validate", "--data", str(FIXTURE), str(out)]) == 0
+
+
+# ---- defects planted in good tasks of our own ----
+
+
+@pytest.fixture(scope="module")
+def shop() -> Shop:
+    return Shop.load()
+
+
+@pytest.fixture(scope="module")
+def good(shop) -> list[Task]:
+    return list(itertools.islice(generate(shop, seed=5), 300))
+
+
+def names(shop: Shop, tasks: Iterable[Task]) -> set[str]:
+    return set(doctor(shop, tasks).ids)
+
+
+def test_generated_tasks_have_no_errors(shop, good):
+    report = doctor(shop, good)
+    assert report.clean, report.table()
+    assert report.tasks == 300
+
+
+def first(tasks: list[Task], tool: str) -> tuple[Task, int]:
+    """A task with this gold call in which nothing is to be refused, and the call's place."""
+    for task in tasks:
+        if task.extra.keys() & {"refusal", "refuses_part"}:
+            continue
+        for place, action in enumerate(task.gold_actions):
+            if action.name == tool:
+                return task, place
+    raise AssertionError(f"no task calls {tool}")
+
+
+def changed(task: Task, place: int, name: str = "", **arguments: object) -> Task:
+    action = task.gold_actions[place]
+    action = Action(name or action.name, {**action.arguments, **arguments})
+    gold = (*task.gold_actions[:place], action, *task.gold_actions[place + 1 :])
+    return replace(task, gold_actions=gold, gold_final=None)
+
+
+def test_defects_of_calls(shop, good):
+    cancel, at = first(good, "cancel_pending_order")
+    assert "unknown tool" in names(shop, [changed(cancel, at, "cancel_order")])
+    assert "wrong arguments" in names(shop, [changed(cancel, at, why="x")])
+    assert "wrong arguments" in names(shop, [changed(cancel, at, reason=None)])
+    report = doctor(shop, [changed(cancel, at, reason="bored")])
+    assert "Error: invalid reason" in report.defects[0].detail and not report.clean
+    delivered = next(order for order in shop.orders.values() if order["status"] == "delivered")
+    report = doctor(shop, [changed(cancel, at, order_id=delivered["order_id"])])
+    assert {"gold write fails", "customer and gold disagree"} <= set(report.ids)
+    read, place = first(good, "get_order_details")
+    assert "gold read fails" in names(shop, [changed(read, place, order_id="#W0000000")])
+
+
+def test_defects_of_the_end(shop, good):
+    cancel, at = first(good, "cancel_pending_order")
+    without = replace(cancel, gold_actions=cancel.gold_actions[:at], outputs=(), extra={})
+    assert "wrong gold_final" in names(shop, [without])
+    idle = replace(without, gold_final={})
+    assert "doing nothing solves it" in names(shop, [idle])
+    assert "doing nothing solves it" not in names(shop, [replace(idle, extra={"refusal": True})])
+    assert "doing nothing solves it" not in names(shop, [replace(idle, outputs=("1234.56",))])
+    swap, at = first(good, "exchange_delivered_order_items")
+    same = swap.gold_actions[at].arguments["item_ids"]
+    assert "same-item swap" in names(shop, [changed(swap, at, new_item_ids=same)])
+
+
+def test_defects_of_people_and_addresses(shop, good):
+    cancel, at = first(good, "cancel_pending_order")
+    bare = replace(cancel, query=f"Cancel {cancel.gold_actions[at].arguments['order_id']}.", facts={})
+    assert "identity unreachable" in names(shop, [bare])
+    user = shop.users[cancel.customer]
+    for facts in (
+        {"email": user["email"].upper()},
+        {"name": " ".join(user["name"].values()), "zip": user["address"]["zip"]},
+    ):
+        assert "identity unreachable" not in names(shop, [replace(bare, facts=facts)])
+    assert "identity unreachable" in names(shop, [replace(bare, facts={"zip": user["address"]["zip"]})])
+    assert "unknown customer" in names(shop, [replace(cancel, customer="no_body_0000")])
+    other = next(user_id for user_id in shop.users if user_id != cancel.customer)
+    assert "customer and gold disagree" in names(shop, [replace(cancel, customer=other)])
+    assert "no customer" in names(shop, [Task("x", "Hello", (), outputs=("hello you",))])
+    address, at = first(good, "modify_pending_order_address")
+    for wrong in ({"city": " "}, {"zip": "123"}, {"address1": ""}):
+        assert "incomplete address" in names(shop, [changed(address, at, **wrong)])
+    assert "incomplete address" not in names(shop, [changed(address, at, address2="")])
+    assert "incomplete address" in names(
+        shop, [replace(address, facts={**address.facts, "address": "Denver"})]
+    )
+
+
+def test_defects_of_the_query(shop, good):
+    cancel, at = first(good, "cancel_pending_order")
+    mine = cancel.gold_actions[at].arguments["order_id"]
+    others = [order_id for order_id in shop.users[cancel.customer]["orders"] if order_id != mine]
+    foreign = next(order["order_id"] for order in shop.orders.values() if order["user_id"] != cancel.customer)
+    said = replace(cancel, query=f"{cancel.query} {foreign} #W0000000 paypal_0000000")
+    report = doctor(shop, [said])
+    assert sum(defect.name == "unknown id in query" for defect in report.defects) == 3
+    assert "unknown id in query" not in names(shop, [replace(said, extra={"refuses_part": True})])
+    task = next(
+        task for task in good if len(shop.users[task.customer]["orders"]) > 2 and "#W" not in task.query
+    )
+    used = json.dumps([action.arguments for action in task.gold_actions])
+    unused = [order_id for order_id in shop.users[task.customer]["orders"] if order_id not in used]
+    if unused:
+        assert "unused id in query" in names(shop, [replace(task, query=f"{task.query} {unused[0]}")])
+    if others:
+        wrong = replace(cancel, query=cancel.query.replace(mine, others[0]) + f" ({others[0]})")
+        gold = tuple(
+            action for action in wrong.gold_actions if action.arguments.get("order_id") in (None, mine)
+        )
+        assert names(shop, [replace(wrong, gold_actions=gold)]) & {
+            "query and gold disagree",
+            "unused id in query",
+        }
+
+
+def test_arguments_nobody_could_know(shop, good):
+    address, at = first(good, "modify_pending_order_address")
+    assert "unreachable argument" in names(shop, [changed(address, at, address1="1 Nowhere Lane")])
+    swap, at = first(good, "exchange_delivered_order_items")
+    blind = replace(swap, gold_actions=(swap.gold_actions[at],), gold_final=None)
+    assert "look-ups missing" in names(shop, [blind])
+
+
+@pytest.mark.parametrize(
+    ("output", "name"),
+    [
+        ("10", "weak output"),
+        ("625.60", "weak output"),
+        ("IL", "weak output"),
+        ("64GB", "weak output"),
+        ("your order", "weak output"),
+        ("1,093.34", "impossible output"),
+        (" ", "impossible output"),
+        ("1093.34", None),
+        ("840887978435", None),
+        ("943 Maple Drive", None),
+    ],
+)
+def test_outputs_that_chance_or_nothing_can_meet(shop, good, output, name):
+    cancel, _ = first(good, "cancel_pending_order")
+    found = names(shop, [replace(cancel, query=f"Your order? {cancel.query}", outputs=(output,))])
+    assert (found & {"weak output", "impossible output"}) == ({name} if name else set())
+
+
+def test_defects_between_tasks(shop, good):
+    task, at = first(good, "cancel_pending_order")
+    twin = replace(task, id="twin", query=f"  {task.query.upper()} ")
+    report = doctor(shop, [task, twin])
+    assert report.ids["duplicate"] == ["twin"]
+    assert doctor(shop, [task, replace(task, query="?", level=3)]).ids["duplicate id"] == [task.id]
+    reworded = replace(task, id="b", query=f"Please: {task.query}")
+    assert doctor(shop, [task, reworded]).ids["same gold writes"] == ["b"]
+    other_gold = changed(replace(task, id="c"), at, reason="ordered by mistake")
+    if other_gold.gold_actions == task.gold_actions:
+        other_gold = changed(other_gold, at, reason="no longer needed")
+    assert doctor(shop, [task, other_gold]).ids["same query, other gold"] == ["c"]
+
+
+@pytest.mark.parametrize("strict", ["test", "validation", "dev"])
+def test_leaks_are_errors_where_one_trains_and_warnings_where_one_tests(shop, good, strict):
+    task, _ = first(good, "cancel_pending_order")
+    trained = replace(task, id="a", split="train")
+    held = replace(task, id="b", split=strict, query=f"{task.query} Please.")
+    report = doctor(shop, [held, trained])
+    assert report.ids["leaked customer"] == report.ids["leaked order"] == ["a"]
+    assert report.ids["customer seen in training"] == report.ids["order seen in training"] == ["b"]
+    assert "leaked customer" not in names(shop, [trained, replace(held, split="train")])
+
+
+# ---- the command ----
+
+
+def test_leaks_between_files_without_splits(tmp_path, shop, good, capsys):
+    task, _ = first(good, "cancel_pending_order")
+    for name in ("train", "test"):
+        write_tasks(tmp_path / f"{name}.jsonl", [replace(task, id=name, split="")])
+    assert main(["validate", str(tmp_path / "train.jsonl"), str(tmp_path / "test.jsonl")]) == 1
+    assert "leaked customer" in capsys.readouterr().out
+
+
+def test_exit_codes(tmp_path, good, capsys):
+    path = tmp_path / "t.jsonl"
+    cancel, at = first(good, "cancel_pending_order")
+    write_tasks(path, good[:20])
+    assert main(["validate", str(path)]) == 0
+    write_tasks(path, [replace(good[0], outputs=("10",))])
+    assert main(["validate", str(path)]) == 0 and main(["validate", str(path), "--strict"]) == 1
+    write_tasks(path, [changed(cancel, at, reason="bored")])
+    assert main(["validate", str(path)]) == 1
+    path.write_text(json.dumps(good[0].to_json()) + "\n{broken\n")
+    assert main(["validate", str(path)]) == 2
+    assert "t.jsonl:2" in capsys.readouterr().out
+    path.write_text("")
+    assert main(["validate", str(path)]) == 2
+    assert main(["validate", str(tmp_path / "none.jsonl")]) == 2
+    assert "none.jsonl" in capsys.readouterr().err
+
+
+def test_fix_repairs_what_is_certain_and_rejects_the_rest(tmp_path, shop, good):
+    cancel, at = first(good, "cancel_pending_order")
+    order_id = cancel.gold_actions[at].arguments["order_id"]
+    lookup = Action("get_product_details", {"product_id": "0"})
+    broken = replace(
+        cancel,
+        query=f"I no longer need {order_id}.",
+        customer="",
+        facts={},
+        outputs=("1,234.56",),
+        gold_final=None,
+        gold_actions=(lookup, cancel.gold_actions[at]),
+    )
+    hopeless = changed(replace(cancel, id="hopeless", query="Hm"), at, reason="bored")
+    source, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    renamed = replace(good[0], id=cancel.id)
+    write_tasks(source, [broken, hopeless, renamed, replace(renamed, id="again")])
+    assert main(["validate", str(source), "--fix", str(out)]) == 1
+    fixed, kept = read_tasks(out)
+    assert fixed.gold_actions == (cancel.gold_actions[at],)
+    assert fixed.outputs == ("1234.56",) and fixed.customer == cancel.customer
+    assert fixed.facts["zip"] == shop.users[cancel.customer]["address"]["zip"]
+    assert fixed.gold_final[order_id]["status"] == "cancelled"
+    assert kept == replace(renamed, id=f"{cancel.id}@3")
+    rejects = [json.loads(line) for line in (tmp_path / "out.rejects.jsonl").open()]
+    assert [reject["id"] for reject in rejects] == ["hopeless", "again"]
+    assert "invalid reason" in rejects[0]["reason"] and "duplicate" in rejects[1]["reason"]
+    assert Task.from_json(rejects[0]["row"]) == hopeless
+    assert main(["validate", str(out)]) == 0
+
+
+DAMAGE = {
+    "none": lambda task: task,
+    "gold lost": lambda task: replace(task, gold_actions=()),
+    "facts lost": lambda task: replace(task, facts={}),
+    "final lost": lambda task: replace(task, gold_final=None),
+    "stranger": lambda task: replace(task, customer="no_body_0000"),
+    "failing look-up": lambda task: replace(
+        task, gold_actions=(*task.gold_actions, Action("get_order_details", {"order_id": "#"}))
+    ),
+    "odd arguments": lambda task: replace(
+        task, gold_actions=(*task.gold_actions, Action("modify_user_address", {"user_id": [], "address1": 3}))
+    ),
+    "outputs": lambda task: replace(task, outputs=("", "1,000.5", "x")),
+}
+
+
+@settings(max_examples=25)
+@given(st.lists(st.tuples(st.integers(0, 299), st.sampled_from(list(DAMAGE))), min_size=1, max_size=8))
+@pytest.mark.parametrize("how", ["--drop", "--fix"])
+def test_what_is_written_is_clean_and_nothing_is_lost(tmp_path_factory, shop, good, how, drawn):
+    folder = tmp_path_factory.mktemp("damage")
+    damaged = [DAMAGE[damage](good[index]) for index, damage in drawn]
+    write_tasks(folder / "in.jsonl", damaged)
+    code = main(["validate", str(folder / "in.jsonl"), how, str(folder / "out.jsonl")])
+    kept = read_tasks(folder / "out.jsonl")
+    rejects = [json.loads(line) for line in (folder / "out.rejects.jsonl").open()]
+    assert len(kept) + len(rejects) == len(damaged) and all(reject["reason"] for reject in rejects)
+    assert not kept or doctor(shop, kept).clean
+    assert code == int(not doctor(shop, damaged).clean)
+    for task in kept:
+        assert gold_changes(shop, task) or task.outputs or task.extra.get("refusal")
+
+
+def test_every_kind_is_explained_and_shown(shop, good):
+    assert all(kind.severity in ("error", "warning", "note") and kind.meaning for kind in KINDS.values())
+    cancel, at = first(good, "cancel_pending_order")
+    bad = [changed(replace(cancel, id=f"bad{n}"), at, reason="bored") for n in range(12)]
+    table = doctor(shop, bad).table(shown=3)
+    assert "bad0 bad1 bad2 ... and 9 more" in table and "12  gold write fails" in table
