@@ -104,6 +104,7 @@ def _together(case: Case, **changes: Any) -> Case:
 
 def _others(case: Case, *used: Record) -> list[Record]:
     orders = [order for order in case.index.orders_of(case.user_id) if all(order is not one for one in used)]
+    orders = [order for order in orders if case.index.abilities[order["order_id"]]]
     case.random.shuffle(orders)
     return orders
 

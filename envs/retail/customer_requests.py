@@ -98,7 +98,9 @@ class Mention:
     finds: tuple[str, ...] = ()
 
 
-def mention_order(case: Case, order: Record, *, hidden: float = 0.6, but: Sequence[str] = ()) -> Mention:
+def mention_order(
+    case: Case, order: Record, *, hidden: float = 0.6, but: Sequence[str] = (), by_status: bool = True
+) -> Mention:
     """Refer to an order by its id, by what is in it, by its status, or not at all until asked.
 
     Args:
@@ -106,12 +108,13 @@ def mention_order(case: Case, order: Record, *, hidden: float = 0.6, but: Sequen
         order: The order.
         hidden: How probably its id is not said.
         but: Names of products that cannot tell which order is meant, since the request is about them.
+        by_status: Whether its status may tell; not where the customer does not seem to know it.
     """
     order_id = order["order_id"]
     facts = {"order_ids": [order_id]}
     if case.stated or case.random.random() >= hidden:
         return Mention(case.pick(("order {}", "my order {}")).format(order_id), (read_order(order),), facts)
-    words = _descriptions(case, order, but)
+    words = _descriptions(case, order, but, by_status)
     only_one = len(case.user["orders"]) == 1
     if words and (only_one or case.several or case.random.random() < 0.75):
         reads = (read_profile(case), *_search(case, order))
@@ -123,7 +126,7 @@ def mention_order(case: Case, order: Record, *, hidden: float = 0.6, but: Sequen
     )
 
 
-def _descriptions(case: Case, order: Record, but: Sequence[str]) -> list[str]:
+def _descriptions(case: Case, order: Record, but: Sequence[str], by_status: bool) -> list[str]:
     """Ways to describe an order that fit no other order of the customer."""
     orders = case.index.orders_of(case.user_id)
     if len(orders) == 1:
@@ -134,7 +137,13 @@ def _descriptions(case: Case, order: Record, but: Sequence[str]) -> list[str]:
         if item["name"] not in but
         for lead in ("the order with the", "my order with the", "the order that has the")
     ]
-    if len(case.index.orders_of(case.user_id, order["status"])) == 1 and order["status"] != "processed":
+    # several requests may cancel an order, and then there are two cancelled ones
+    telling = ("pending", "delivered") if case.several else ("pending", "delivered", "cancelled")
+    if (
+        by_status
+        and order["status"] in telling
+        and len(case.index.orders_of(case.user_id, order["status"])) == 1
+    ):
         words += [f"my only {order['status']} order", f"the one order of mine that is {order['status']}"]
     return words
 

@@ -69,7 +69,7 @@ TOO_LATE_TO_CANCEL = (
 def cancel_too_late(case: Case, order: Record) -> Request:
     """Cancel an order that has left the warehouse or arrived."""
     reason = case.reason or case.pick(REASONS)
-    mention = mention_order(case, order)
+    mention = mention_order(case, order, by_status=False)
     words = case.say(TOO_LATE_TO_CANCEL, order=mention.words, reason=case.pick(REASON[reason]))
     facts = {**mention.facts, "reason": reason}
     return _refused(case, order, "refused: cancel", words, mention.reads, facts)
@@ -85,7 +85,7 @@ NOT_YET_RETURN = (
 def return_too_early(case: Case, order: Record) -> Request:
     """Return something that has not been delivered."""
     item = case.pick(case.index.single_items(order))
-    mention = mention_order(case, order, but=(item["name"],))
+    mention = mention_order(case, order, but=(item["name"],), by_status=False)
     words = case.say(NOT_YET_RETURN, item=mention_item(case, item), order=mention.words)
     facts = {**mention.facts, "items": f"I want to return {mention_item(case, item)}"}
     return _refused(case, order, "refused: return", words, mention.reads, facts)
