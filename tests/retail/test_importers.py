@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envs.retail.__main__ import main
@@ -78,7 +78,8 @@ tasks = st.builds(
 )
 
 
-@given(st.lists(tasks, max_size=4), st.sampled_from([".jsonl", ".jsonl.gz"]))
+@settings(max_examples=40)
+@given(st.lists(tasks, max_size=3), st.sampled_from([".jsonl", ".jsonl.gz"]))
 def test_tasks_survive_writing_reading_and_importing(tmp_path_factory, written, suffix):
     path = tmp_path_factory.mktemp("round") / f"tasks{suffix}"
     write_tasks(path, written)

@@ -17,6 +17,7 @@ from envs.retail.environment import gold_changes
 from envs.retail.generator import generate
 from envs.retail.importers import iter_tau_bench_folder
 from envs.retail.tasks import Action, Task, read_tasks, write_tasks
+from envs.retail.tools import TOOLS
 from envs.retail.validate import doctor
 
 FIXTURE = Path(__file__).parents[3] / "shared" / "fixtures" / "tau_bench_retail"
@@ -425,6 +426,32 @@ def test_what_is_written_is_clean_and_nothing_is_lost(tmp_path_factory, shop, go
     assert code == int(not doctor(shop, damaged).clean)
     for task in kept:
         assert gold_changes(shop, task) or task.outputs or task.extra.get("refusal")
+
+
+odd = (
+    st.none()
+    | st.integers()
+    | st.sampled_from(["", "#W0", "USA", "9**9**9"])
+    | st.lists(st.just("1"), max_size=2)
+)
+parameters = sorted({name for tool in TOOLS.values() for name in tool.kinds} | {"nothing"})
+odd_actions = st.builds(
+    Action,
+    st.sampled_from([*TOOLS, "respond", "nothing"]),
+    st.dictionaries(
+        st.sampled_from(parameters), odd | st.lists(odd, max_size=2) | st.dictionaries(odd.map(str), odd)
+    ),
+)
+
+
+@given(
+    st.integers(0, 299),
+    st.lists(odd_actions, max_size=6),
+    st.dictionaries(st.sampled_from(["zip", "address"]), odd),
+)
+def test_no_task_however_odd_stops_the_round(shop, good, index, actions, facts):
+    report = doctor(shop, [replace(good[index], gold_actions=tuple(actions), facts=facts), good[index]])
+    assert report.tasks == 2
 
 
 def test_every_kind_is_explained_and_shown(shop, good):
