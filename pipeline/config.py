@@ -93,7 +93,11 @@ class Config:
             )
 
     def save(self, run: Path) -> Path:
-        """Write the config into a run's folder."""
+        """Write the config into a run's folder; a run that was begun with other settings is refused."""
+        if (run / "config.json").exists() and (other := Config.load(run)) != self:
+            names = [f.name for f in fields(self) if getattr(self, f.name) != getattr(other, f.name)]
+            told = ", ".join(f"{n} was {getattr(other, n)!r}, is {getattr(self, n)!r}" for n in names)
+            raise ValueError(f"{run} was begun with other settings ({told}); use another RUN or remove it")
         with whole_file(run / "config.json") as out:
             json.dump(asdict(self), out, indent=2)
             out.write("\n")

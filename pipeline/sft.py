@@ -17,8 +17,10 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from envs.retail.files import read_json, whole_file
 from pipeline.config import Config
 from pipeline.datasets import Row, to_dataset
 
@@ -34,7 +36,7 @@ class SFTResult:
     """How a warm-up went."""
 
     adapter: Path
-    history: tuple[dict[str, float], ...]  # what the trainer logged, step by step
+    history: list[dict[str, float]]  # what the trainer logged, step by step
     resumed_from: str | None
     trainable: int
     seconds: float
@@ -82,6 +84,7 @@ def sft_arguments(config: Config, run: Path, **changes: Any) -> SFTConfig:
         "report_to": "tensorboard",
         "seed": config.seed,
         "data_seed": config.seed,
+        "restore_callback_states_from_checkpoint": True,  # or a resumed run forgets how patient it was
     }
     if cpu:
         settings |= {"use_cpu": True, "bf16": False, "gradient_checkpointing": False}
@@ -126,25 +129,62 @@ def train_sft(
     patience: int = 3,
     callbacks: Sequence[Any] = (),
 ) -> SFTResult:
-    """Train, or go on with, a warm-up and save the best adapter in `<output_dir>/adapter`."""
-    from time import perf_counter
+    """Train a warm-up, go on with a killed one, or take up a finished one; the best adapter is kept.
 
-    from transformers.trainer_utils import get_last_checkpoint
-
-    if not train_rows:
-        raise ValueError("no training rows: see the length report for why each was dropped")
+    Args:
+        model: A model with its adapter, as `load_model` returns it; afterwards it holds the best weights.
+        tokenizer: Its tokenizer.
+        train_rows: What to learn from.
+        validation_rows: Rows of other customers, for early stopping.
+        arguments: TRL's arguments; everything is written to their `output_dir`.
+        patience: Evaluations without a better validation loss before stopping.
+        callbacks: More of the trainer's callbacks, such as live curves.
+    """
     output = Path(arguments.output_dir)
+    if (output / FINISHED).exists():
+        return _finished(model, output)
+    if not train_rows or not validation_rows:
+        raise ValueError("no rows to train or validate on: the length report says why each was dropped")
     trainer = build_sft_trainer(model, tokenizer, train_rows, validation_rows, arguments, patience=patience)
+    if len(trainer.train_dataset) != len(train_rows):
+        lost = len(train_rows) - len(trainer.train_dataset)
+        raise ValueError(f"{lost} rows are longer than max_length={arguments.max_length}; drop them first")
     for callback in callbacks:
         trainer.add_callback(callback)
-    last = get_last_checkpoint(str(output)) if output.exists() else None
+    last = get_last_checkpoint(output)
     start = perf_counter()
     trainer.train(resume_from_checkpoint=last)
-    seconds = perf_counter() - start
-    adapter = output / "adapter"
-    model.save_pretrained(str(adapter))
-    tokenizer.save_pretrained(str(adapter))
-    history = tuple(trainer.state.log_history)
+    return _saved(model, tokenizer, trainer, last, perf_counter() - start)
+
+
+def get_last_checkpoint(output: Path) -> str | None:
+    """The newest checkpoint that was written whole, or None."""
+    folders = sorted(output.glob("checkpoint-*"), key=lambda folder: int(folder.name.split("-")[1]))
+    whole = [folder for folder in folders if (folder / "trainer_state.json").exists()]  # written last
+    return str(whole[-1]) if whole else None
+
+
+def _saved(model: Any, tokenizer: Any, trainer: Any, last: str | None, seconds: float) -> SFTResult:
+    output = Path(trainer.args.output_dir)
+    model.save_pretrained(str(output / "adapter"))
+    tokenizer.save_pretrained(str(output / "adapter"))
     trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    (output / FINISHED).write_text(json.dumps({"steps": trainer.state.global_step, "history": history}))
-    return SFTResult(adapter, history, last, trainable, seconds)
+    record = {
+        "history": trainer.state.log_history,
+        "resumed_from": last,
+        "trainable": trainable,
+        "seconds": round(seconds, 1),
+    }
+    with whole_file(output / FINISHED) as out:
+        json.dump(record, out)
+    return SFTResult(adapter=output / "adapter", **record)
+
+
+def _finished(model: Any, output: Path) -> SFTResult:
+    """What an earlier call came to, with its weights put into the model."""
+    from peft import set_peft_model_state_dict
+    from safetensors.torch import load_file
+
+    weights = load_file(output / "adapter" / "adapter_model.safetensors")
+    set_peft_model_state_dict(model, weights)
+    return SFTResult(adapter=output / "adapter", **read_json(output / FINISHED))

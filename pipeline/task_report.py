@@ -12,10 +12,10 @@ import html
 import re
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from envs.retail.tasks import Task
-from pipeline.datasets import LengthReport, Row
+from pipeline.datasets import LengthReport, Row, tokenized
 from pipeline.report import left_aligned, pd_frame
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 BLUE, GREY = "#4a90d9", "#9aa5b1"
 _COLOURS = {True: "background:#4caf5040", False: "color:#888"}  # what is trained, what is given
+_BOX = "border:1px solid #8884;border-radius:3px;padding:0 2px;margin:1px;display:inline-block"
 _LEGEND = (("trained", True), ("given", False))
 _ORDER_ID = re.compile(r"#W\d{7}")
 
@@ -97,6 +98,22 @@ def show_row(row: Row, longest: int = 700) -> HTML:
     )
     style = "white-space:pre-wrap;font:12px/1.5 monospace;max-width:60em;overflow-wrap:anywhere"
     return HTML(f'{legend}<div style="{style}">{"".join(parts)}</div>')
+
+
+def show_tokens(row: Row, tokenizer: Any, last: int = 160) -> HTML:
+    """The last tokens of a row one by one, with those that are trained in colour."""
+    from IPython.display import HTML
+
+    tokens = tokenized(row, tokenizer)
+    pairs = list(zip(tokens["input_ids"], tokens["completion_mask"], strict=True))
+    shown = [(_visible(tokenizer.decode([token])), _COLOURS[bool(mask)]) for token, mask in pairs[-last:]]
+    boxes = "".join(f'<span style="{colour};{_BOX}">{text}</span>' for text, colour in shown)
+    count = f"{len(pairs)} tokens, {sum(mask for _, mask in pairs)} of them trained; the last {last}:"
+    return HTML(f'<p>{count}</p><div style="font:12px/2 monospace;max-width:60em">{boxes}</div>')
+
+
+def _visible(text: str) -> str:
+    return html.escape(text).replace(" ", "·").replace("\n", "⏎")
 
 
 def _middle_cut(text: str, longest: int) -> str:

@@ -17,6 +17,15 @@ def test_every_profile_works_in_both_modes_and_reloads(tmp_path, profile, mode):
     assert Config.load(tmp_path) == config and (config.profile, config.mode) == (profile, mode)
 
 
+def test_a_run_keeps_the_settings_it_was_begun_with(tmp_path):
+    config = resolve("tiny", environ=NO_ENVIRONMENT)
+    config.save(tmp_path)
+    config.save(tmp_path)
+    with pytest.raises(ValueError, match="seed was 3407, is 1"):
+        with_changes(config, seed=1).save(tmp_path)
+    assert Config.load(tmp_path) == config
+
+
 def test_published_defaults_of_the_gpu_profiles():
     for profile in ("gpu24", "gpu80"):
         config = resolve(profile, environ=NO_ENVIRONMENT)
