@@ -1,7 +1,7 @@
 """Tools for delivered orders: return items, or exchange them. Both only record a request."""
 
 from envs.retail.database import Database
-from envs.retail.tools.money import is_gift_card_id, swap_fault, total_difference
+from envs.retail.tools.money import is_gift_card_id, swap_pairs, total_difference
 
 
 def exchange_delivered_order_items(
@@ -22,10 +22,10 @@ def exchange_delivered_order_items(
         return "Error: order not found"
     if order["status"] != "delivered":
         return "Error: non-delivered order cannot be exchanged"
-    fault = swap_fault(database, order, item_ids, new_item_ids)
-    if fault:
-        return fault
-    difference = round(total_difference(database, order, item_ids, new_item_ids), 2)
+    pairs = swap_pairs(database, order, item_ids, new_item_ids)
+    if isinstance(pairs, str):
+        return pairs
+    difference = round(total_difference(pairs), 2)
     methods = database.users[order["user_id"]]["payment_methods"]
     if payment_method_id not in methods:
         return "Error: payment method not found"

@@ -15,35 +15,29 @@ def credited(user: Record, payment_method_id: str, amount: float) -> Record:
     return {**user, "payment_methods": {**user["payment_methods"], payment_method_id: method}}
 
 
-def swap_fault(database: Database, order: Record, item_ids: list[str], new_item_ids: list[str]) -> str | None:
-    """Why these items of the order cannot become those, or None."""
+def swap_pairs(
+    database: Database, order: Record, item_ids: list[str], new_item_ids: list[str]
+) -> list[tuple[Record, Record]] | str:
+    """Each item of the order with the variant it is swapped for; or the error why they cannot be swapped."""
     ordered = [item["item_id"] for item in order["items"]]
     for item_id in item_ids:
         if item_ids.count(item_id) > ordered.count(item_id):
             return f"Error: {item_id} not found"
     if len(item_ids) != len(new_item_ids):
         return "Error: the number of items to be exchanged should match"
+    pairs = []
     for item_id, new_item_id in zip(item_ids, new_item_ids, strict=True):
-        variant = _variants(database, order, item_id).get(new_item_id)
+        item = order["items"][ordered.index(item_id)]
+        variant = database.products[item["product_id"]]["variants"].get(new_item_id)
         if variant is None or not variant["available"]:
             return f"Error: new item {new_item_id} not found or available"
-    return None
+        pairs.append((item, variant))
+    return pairs
 
 
-def total_difference(
-    database: Database, order: Record, item_ids: list[str], new_item_ids: list[str]
-) -> float:
+def total_difference(pairs: list[tuple[Record, Record]]) -> float:
     """What the new items cost more than the old ones did, summed left to right; unrounded."""
     difference = 0
-    for item_id, new_item_id in zip(item_ids, new_item_ids, strict=True):
-        price = _variants(database, order, item_id)[new_item_id]["price"]
-        difference += price - _ordered(order, item_id)["price"]
+    for item, variant in pairs:
+        difference += variant["price"] - item["price"]
     return difference
-
-
-def _ordered(order: Record, item_id: str) -> Record:
-    return next(item for item in order["items"] if item["item_id"] == item_id)
-
-
-def _variants(database: Database, order: Record, item_id: str) -> Record:
-    return database.products[_ordered(order, item_id)["product_id"]]["variants"]

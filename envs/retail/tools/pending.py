@@ -7,7 +7,7 @@ user) is built and committed in one go, so a call that fails has changed nothing
 from typing import Any, Literal
 
 from envs.retail.database import Database, Record
-from envs.retail.tools.money import credited, is_gift_card_id, swap_fault, total_difference
+from envs.retail.tools.money import credited, is_gift_card_id, swap_pairs, total_difference
 
 
 def cancel_pending_order(
@@ -130,10 +130,10 @@ def modify_pending_order_items(
         return "Error: order not found"
     if order["status"] != "pending":
         return "Error: non-pending order cannot be modified"
-    fault = swap_fault(database, order, item_ids, new_item_ids)
-    if fault:
-        return fault
-    difference = total_difference(database, order, item_ids, new_item_ids)  # unrounded, as upstream books it
+    pairs = swap_pairs(database, order, item_ids, new_item_ids)
+    if isinstance(pairs, str):
+        return pairs
+    difference = total_difference(pairs)  # unrounded, as upstream books it
     owner = database.users[order["user_id"]]
     if payment_method_id not in owner["payment_methods"]:
         return "Error: payment method not found"
@@ -157,7 +157,7 @@ def _swapped(database: Database, items: list[Record], old_ids: list[str], new_id
     """Each pair replaces the first item whose id is the old one by then: a chain may hit one just written."""
     items = list(items)
     for old, new in zip(old_ids, new_ids, strict=True):
-        index = next(i for i, item in enumerate(items) if item["item_id"] == old)
+        index = [item["item_id"] for item in items].index(old)
         variant = database.products[items[index]["product_id"]]["variants"][new]
         items[index] = {
             **items[index],
