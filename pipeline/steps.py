@@ -20,10 +20,12 @@ from typing import TYPE_CHECKING, Any
 from envs.retail.database import Shop
 from envs.retail.tasks import Task
 from envs.retail.tools import TOOLS, schemas
+from pipeline.config import Config
 from pipeline.datasets import Mode, Row, plannable_actions, sft_rows
 from pipeline.harmony import Call
 from pipeline.harmony_parse import Vocabulary, check_call, parse
 from pipeline.plan import parse_plan_turn
+from pipeline.task_sets import tasks_for
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -190,3 +192,10 @@ def judge(step: GoldStep, ids: Sequence[int], vocabulary: Vocabulary) -> StepRes
 def _mean(values: Iterable[float]) -> float:
     values = list(values)
     return sum(values) / len(values) if values else float("nan")
+
+
+def held_out_steps(shop: Shop, config: Config, count: int) -> list[GoldStep]:
+    """The steps of the first test tasks of a config, whose customers no training has met."""
+    tasks = tasks_for(shop, config, "test", count)
+    style = {"effort": config.effort, "date": config.date, "thoughts": config.thoughts}
+    return gold_steps(shop, tasks, mode=config.mode, **style)

@@ -1,0 +1,49 @@
+"""Which tasks a run trains on, validates with and is tested on.
+
+    tasks = tasks_for(shop, config, "train")                 # of the config's levels, as many as it says
+    rows, lengths = rows_for(shop, config, tokenizer, "train")
+
+The project's own files in `data/` come first; where they hold fewer tasks of these levels than the config asks
+for, the generator goes on, with customers of the same split, so that no split ever meets another's customers.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Any
+
+from envs.retail.database import Shop
+from envs.retail.generator import generate
+from envs.retail.tasks import Task, iter_tasks
+from pipeline.config import Config
+from pipeline.datasets import LengthReport, Row, sft_rows
+from pipeline.runs import ROOT
+
+FILES = {"train": "dataset.jsonl", "validation": "validation.jsonl", "test": "test.jsonl"}
+TOP_UP_SEED = 20_251  # of tasks beyond those in the files; not a seed that any file was made with
+
+
+def tasks_for(shop: Shop, config: Config, split: str, count: int | None = None) -> list[Task]:
+    """The first tasks of a split at the config's levels."""
+    count = getattr(config, f"{split}_tasks") if count is None else count
+    filed = (task for task in iter_tasks(ROOT / "data" / FILES[split]) if task.level in config.levels)
+    tasks = list(islice(filed, count))
+    if len(tasks) < count:
+        more = generate(shop, seed=TOP_UP_SEED, levels=config.levels, split=split)
+        tasks += islice(more, count - len(tasks))
+    return tasks
+
+
+def rows_for(shop: Shop, config: Config, tokenizer: Any, split: str) -> tuple[list[Row], LengthReport]:
+    """The training rows of a split, in the style the config asks for."""
+    return sft_rows(
+        shop,
+        tasks_for(shop, config, split),
+        mode=config.mode,
+        tokenizer=tokenizer,
+        max_length=config.max_seq_length,
+        effort=config.effort,
+        date=config.date,
+        rows=config.rows,
+        thoughts=config.thoughts,
+    )
