@@ -64,8 +64,9 @@ format: $(DEV)  ## let ruff and nbstripout put code and notebooks in order
 	@$(VENV)/bin/ruff format .
 	@$(VENV)/bin/nbstripout --keep-id notebooks/*.ipynb
 
-data: $(DEV)  ## write the shop's users, products and orders again (always the same bytes)
+data: $(DEV)  ## write the shop and all task files again (always the same bytes), 3.5k.jsonl included
 	@$(PY) -m envs.retail.make_shop $(ARGS)
+	@$(PY) -m envs.retail.make_data
 
 tiny-base: $(DEV) $(MODEL_SET)  ## pre-train the tiny GPT-OSS that stands in for the 20B on a CPU
 	@$(PY) -m pipeline.tiny_base $(ARGS)

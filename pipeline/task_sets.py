@@ -3,8 +3,9 @@
     tasks = tasks_for(shop, config, "train")                 # of the config's levels, as many as it says
     rows, lengths = rows_for(shop, config, tokenizer, "train")
 
-The project's own files in `data/` come first; where they hold fewer tasks of these levels than the config asks
-for, the generator goes on, with customers of the same split, so that no split ever meets another's customers.
+The project's own files in `data/` come first; where they hold fewer tasks of these levels than the config
+asks for, the generator goes on, with customers of the same split: no split ever meets another's customers.
+Training tasks are for one stage, `sft` or `grpo`, so that reinforcement learning has something new to do.
 """
 
 from __future__ import annotations
@@ -20,16 +21,22 @@ from pipeline.datasets import LengthReport, Row, sft_rows
 from pipeline.runs import ROOT
 
 FILES = {"train": "dataset.jsonl", "validation": "validation.jsonl", "test": "test.jsonl"}
-TOP_UP_SEED = 20_251  # of tasks beyond those in the files; not a seed that any file was made with
+TOP_UP_SEEDS = {"sft": 20_251, "grpo": 20_252}  # of tasks beyond those in the files, which have others
 
 
-def tasks_for(shop: Shop, config: Config, split: str, count: int | None = None) -> list[Task]:
-    """The first tasks of a split at the config's levels."""
+def tasks_for(
+    shop: Shop, config: Config, split: str, count: int | None = None, stage: str = "sft"
+) -> list[Task]:
+    """The first tasks of a split (and, in training, of a stage) at the config's levels."""
     count = getattr(config, f"{split}_tasks") if count is None else count
-    filed = (task for task in iter_tasks(ROOT / "data" / FILES[split]) if task.level in config.levels)
+    filed = (
+        task
+        for task in iter_tasks(ROOT / "data" / FILES[split])
+        if task.level in config.levels and task.extra.get("stage", stage) == stage
+    )
     tasks = list(islice(filed, count))
     if len(tasks) < count:
-        more = generate(shop, seed=TOP_UP_SEED, levels=config.levels, split=split)
+        more = generate(shop, seed=TOP_UP_SEEDS[stage], levels=config.levels, split=split)
         tasks += islice(more, count - len(tasks))
     return tasks
 
