@@ -115,7 +115,7 @@ BAD_LINES = {
     st.booleans(),
 )
 def test_bad_lines_are_named_and_the_others_kept(tmp_path_factory, mixed, newline, mark, zipped):
-    if mixed[0][0] == "[":  # a file that begins with [ is a list, see below
+    while mixed[0][0] == "[":  # a file that begins with [ is a list, see below
         mixed = mixed[1:]
     path = tmp_path_factory.mktemp("mixed") / "mine.jsonl"
     data = ("\ufeff" * mark + newline.join(mixed)).encode()
