@@ -42,7 +42,7 @@ test: $(DEV) $(MODEL_SET)  ## run every test, notebooks and training on the CPU 
 	@$(PY) -m pytest $(ARGS)
 
 test-fast: $(DEV)  ## run the quick tests: under a minute, no torch
-	@$(PY) -m pytest -m "not torch and not slow and not notebook" $(ARGS)
+	@$(PY) -m pytest -n auto --dist loadfile -m "not torch and not slow and not notebook" $(ARGS)
 
 train: $(DEV) $(MODEL_SET)  ## run the training notebooks that exist so far (01 to 05), write outputs/train/report.html
 	$(if $(call NEEDS_MODEL,$(TRAIN_NOTEBOOKS)),,$(error no notebook that trains is in notebooks/ yet: `make demo` runs what is there))
