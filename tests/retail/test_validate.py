@@ -255,30 +255,27 @@ def test_defects_of_people_and_addresses(shop, good):
 
 
 def test_defects_of_the_query(shop, good):
-    cancel, at = first(good, "cancel_pending_order")
-    mine = cancel.gold_actions[at].arguments["order_id"]
-    others = [order_id for order_id in shop.users[cancel.customer]["orders"] if order_id != mine]
+    cancel, _ = first(good, "cancel_pending_order")
     foreign = next(order["order_id"] for order in shop.orders.values() if order["user_id"] != cancel.customer)
     said = replace(cancel, query=f"{cancel.query} {foreign} #W0000000 paypal_0000000")
     report = doctor(shop, [said])
     assert sum(defect.name == "unknown id in query" for defect in report.defects) == 3
     assert "unknown id in query" not in names(shop, [replace(said, extra={"refuses_part": True})])
-    task = next(
-        task for task in good if len(shop.users[task.customer]["orders"]) > 2 and "#W" not in task.query
-    )
-    used = json.dumps([action.arguments for action in task.gold_actions])
-    unused = [order_id for order_id in shop.users[task.customer]["orders"] if order_id not in used]
-    if unused:
-        assert "unused id in query" in names(shop, [replace(task, query=f"{task.query} {unused[0]}")])
-    if others:
-        wrong = replace(cancel, query=cancel.query.replace(mine, others[0]) + f" ({others[0]})")
-        gold = tuple(
-            action for action in wrong.gold_actions if action.arguments.get("order_id") in (None, mine)
-        )
-        assert names(shop, [replace(wrong, gold_actions=gold)]) & {
-            "query and gold disagree",
-            "unused id in query",
-        }
+
+
+def test_a_query_about_another_order_than_gold(shop):
+    orders = (order for order in shop.orders.values() if order["status"] == "pending")
+    order = next(order for order in orders if len(shop.users[order["user_id"]]["orders"]) > 1)
+    mine, user_id = order["order_id"], order["user_id"]
+    other = next(order_id for order_id in shop.users[user_id]["orders"] if order_id != mine)
+    gold = (Action("cancel_pending_order", {"order_id": mine, "reason": "no longer needed"}),)
+    both = {"query and gold disagree", "unused id in query"}
+    for query, wrong in (
+        (f"Cancel {other}.", both),
+        (f"{other}, no, {mine}.", {"unused id in query"}),
+        (mine, set()),
+    ):
+        assert names(shop, [Task("t", query, gold, customer=user_id)]) & both == wrong
 
 
 def test_arguments_nobody_could_know(shop, good):
