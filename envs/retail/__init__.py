@@ -1,4 +1,4 @@
-"""The shop: a retail world with sixteen tools, a policy, customers and tasks; behaves as tau-bench retail does.
+"""The shop: a retail world with sixteen tools, a policy, customers and tasks, after tau-bench retail.
 
     shop = Shop.load()
     env = RetailEnv(shop, task)

@@ -9,7 +9,7 @@ from typing import Any
 
 from envs.retail.database import Database
 
-_ABSENT = "–"
+_ABSENT = "(none)"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Reading and writing the shop's files: lines that name themselves when wrong, files that are whole or absent.
+"""Reading and writing files: lines that name themselves when wrong, files that are whole or absent.
 
 for number, value in read_lines("tasks.jsonl.gz"): ...
 with whole_file("out.jsonl") as out: out.write(...)
@@ -8,6 +8,7 @@ import gzip
 import json
 import os
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,7 +37,7 @@ def read_lines(path: str | Path) -> Iterator[tuple[int, Any]]:
             for number, line in enumerate(lines, 1):
                 if line.strip():
                     yield number, _parsed(path, number, line)
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise FileError(path, number + 1 if number else None, f"cannot be read: {error}") from error
 
 
@@ -52,8 +53,18 @@ def read_json(path: str | Path) -> Any:
     try:
         with open_text(path) as file:
             return json.load(file)
-    except (OSError, EOFError, ValueError, RecursionError) as error:
+    except (OSError, EOFError, ValueError, RecursionError, zlib.error) as error:
         raise FileError(path, getattr(error, "lineno", None), f"cannot be read: {error}") from error
+
+
+def json_line(value: Any) -> str:
+    """A value as one line of a JSONL file; half a surrogate pair is escaped, for no file could hold it."""
+    line = json.dumps(value, ensure_ascii=False)
+    try:
+        line.encode()
+    except UnicodeEncodeError:
+        line = json.dumps(value)
+    return line + "\n"
 
 
 @contextmanager

@@ -20,13 +20,13 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from envs.retail.customer_requests import Case, Request
 from envs.retail.database import DATA, Database, Record, Shop, canonical
-from envs.retail.families import FAMILIES, Family
-from envs.retail.shop_index import SPLITS, ShopIndex, split_of
+from envs.retail.generation.families import FAMILIES, Family
+from envs.retail.generation.index import SPLITS, ShopIndex, split_of
+from envs.retail.generation.requests import Case, Request
+from envs.retail.generation.wording import frame_for, identity_in_words
 from envs.retail.tasks import Action, Task, write_tasks
 from envs.retail.tools import TOOLS, WRITE, call
-from envs.retail.wording import frame_for, identity_in_words
 
 LEVELS = (1, 2, 3, 4, 5)
 ATTEMPTS = 50  # of a task whose first draft proves unfit; more than a few means a shop that cannot serve it

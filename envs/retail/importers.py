@@ -23,9 +23,9 @@ from typing import IO, Any
 
 from envs.retail.database import DATA, Shop
 from envs.retail.files import FileError, whole_file
-from envs.retail.importers_apigen import apigen_conversations, recover_task
-from envs.retail.importers_rows import WRONG_SHAPE, Reject, rows
-from envs.retail.importers_tau_bench import SPLITS, iter_tau_bench_folder, tau_bench_task, tau_bench_tasks
+from envs.retail.sources.apigen import apigen_conversations, recover_task
+from envs.retail.sources.rows import WRONG_SHAPE, Reject, rows
+from envs.retail.sources.tau_bench import SPLITS, iter_tau_bench_folder, tau_bench_task, tau_bench_tasks
 from envs.retail.tasks import Task
 
 __all__ = [

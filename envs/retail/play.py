@@ -4,8 +4,8 @@
     echo 'get_order_details order_id=#W1234567' | python -m envs.retail play 1
 
 A line that begins with a tool's name is a call: `tool {"json": "arguments"}` or `tool name=value name=value`
-(a value with spaces in quotes, a list as a,b,c). `/policy`, `/tools`, `/diff` and `/quit` are for you; anything
-else is said to the customer.
+(a value with spaces in quotes, a list as a,b,c). `/policy`, `/tools`, `/diff` and `/quit` are for you;
+anything else is said to the customer.
 """
 
 import json

@@ -3,9 +3,9 @@
     python -m envs.retail replay --data DIR --in calls.jsonl --out answers.jsonl
     python -m envs.retail score --data DIR --tasks DIR --in episodes.jsonl.gz --out rewards.jsonl
 
-`replay` reads {"id", "actions": [{"name", "arguments" or "kwargs"}]} and writes {"id", "observations", "final"},
-every line on fresh data. `score` reads {"id", "split", "index", "actions", "user_replies"} and writes
-{"id", "done", "steps", "reward"}; each `respond` is answered with the next of the replies.
+`replay` reads {"id", "actions": [{"name", "arguments" or "kwargs"}]} and writes {"id", "observations",
+"final"}, every line on fresh data. `score` reads {"id", "split", "index", "actions", "user_replies"} and
+writes {"id", "done", "steps", "reward"}; each `respond` is answered with the next of the replies.
 """
 
 import json

@@ -2,8 +2,8 @@
 
 A task file is JSON Lines, one task a line, in the public shape with our fields beside it:
 
-    {"query": "...", "gold_actions": [{"name": "...", "arguments": {...}}], "gold_final": ...,
-     "id": "...", "customer": "ana_lopez_1234", "facts": {...}, "outputs": [...], "level": 1, "split": "train"}
+    {"query": "...", "gold_actions": [{"name": "...", "arguments": {...}}], "gold_final": ..., "id": "...",
+     "customer": "ana_lopez_1234", "facts": {...}, "outputs": [...], "level": 1, "split": "train"}
 
 Only `query` and `gold_actions` are required, so a file in the plain public shape reads as it is, and
 whatever else a line holds survives a round trip in `extra`.
@@ -19,7 +19,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from envs.retail.files import FileError, read_lines, whole_file
+from envs.retail.files import FileError, json_line, read_lines, whole_file
 
 RESPOND = "respond"  # the action that is not a tool: the agent speaks to the customer
 
@@ -134,4 +134,4 @@ def write_tasks(path: str | Path, tasks: Iterable[Task]) -> None:
     """Write tasks as JSONL; the file appears whole or not at all."""
     with whole_file(path) as out:
         for task in tasks:
-            out.write(json.dumps(task.to_json(), ensure_ascii=False) + "\n")
+            out.write(json_line(task.to_json()))

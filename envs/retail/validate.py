@@ -22,13 +22,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from envs.retail.checks import Case, examine
 from envs.retail.database import DATA, Shop
-from envs.retail.defects import ERROR, KINDS, WARNING, Report
-from envs.retail.examination import Examination
+from envs.retail.doctor.checks import Case, examine
+from envs.retail.doctor.defects import ERROR, KINDS, WARNING, Report
+from envs.retail.doctor.examination import Examination
+from envs.retail.doctor.repairs import repair
 from envs.retail.files import FileError, whole_file
 from envs.retail.importers import Reject, custom_tasks, tau_bench_tasks
-from envs.retail.repairs import repair
 from envs.retail.tasks import Task
 
 UNIQUE = "id made unique"

@@ -104,6 +104,13 @@ def test_a_cut_gzip_file_and_a_missing_shop_are_clear(tmp_path, capsys):
     assert "users.json: not found" in capsys.readouterr().err
 
 
+def test_a_damaged_gzip_file_is_named(tmp_path, capsys):
+    source, whole = tmp_path / "in.jsonl.gz", gzip.compress(b'{"id": 1, "actions": []}\n' * 1000)
+    source.write_bytes(whole[:20] + bytes([whole[20] ^ 255]) + whole[21:])
+    assert main(["replay", "--in", str(source), "--out", str(tmp_path / "out")]) == 2
+    assert "in.jsonl.gz" in capsys.readouterr().err
+
+
 def test_gzipped_and_plain_data_are_the_same_shop(tmp_path, shop):
     for table in ("users", "products", "orders"):
         (tmp_path / f"{table}.json.gz").write_bytes(gzip.compress((DATA / f"{table}.json").read_bytes()))
@@ -136,6 +143,9 @@ def test_what_cannot_be_read_is_said_and_the_play_goes_on(shop, cancel):
 
 def test_tasks_survive_the_file_and_foreign_fields_stay(tmp_path, cancel):
     path = tmp_path / "tasks.jsonl"
+    odd = Task("odd", "half a pair: \ud800", ())
+    write_tasks(path, [odd])
+    assert read_tasks(path) == [odd]
     public = {
         "query": "Où?",
         "gold_actions": [{"name": "think", "arguments": {}}],

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envs.retail import phrases
 from envs.retail.customer import ScriptedCustomer
 from envs.retail.database import Shop
 from envs.retail.environment import STOP, RetailEnv
+from envs.retail.generation import phrases
 from envs.retail.generator import LEVELS, Generator, generate
 from envs.retail.make_shop import make_shop
 from envs.retail.reach import appears, unreachable_arguments

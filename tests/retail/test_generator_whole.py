@@ -9,12 +9,12 @@ import pytest
 from benchmarks.generator import measure
 from envs.retail.database import Shop
 from envs.retail.environment import RetailEnv
+from envs.retail.generation.index import SPLITS, split_of
+from envs.retail.generation.wording import FRAMES, frame_for
 from envs.retail.generator import LEVELS, generate, run_generate
 from envs.retail.make_shop import make_shop
 from envs.retail.reach import unreachable_arguments
-from envs.retail.shop_index import SPLITS, split_of
 from envs.retail.tasks import Action, Task, read_tasks
-from envs.retail.wording import FRAMES, frame_for
 
 
 def first(tasks, count: int) -> list[Task]:

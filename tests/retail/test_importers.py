@@ -169,8 +169,8 @@ def test_a_broken_element_of_a_list_costs_itself_only(tmp_path, broken):
 
 
 def test_a_row_too_long_is_not_held_in_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr("envs.retail.importers_rows.ROW_LIMIT", 10_000)
-    monkeypatch.setattr("envs.retail.importers_rows.PIECE", 1_000)
+    monkeypatch.setattr("envs.retail.sources.rows.ROW_LIMIT", 10_000)
+    monkeypatch.setattr("envs.retail.sources.rows.PIECE", 1_000)
     long = json.dumps({"id": "long", "query": "x" * 50_000, "gold_actions": []})
     rows = [task_lines(3)[0], long, *task_lines(3)[1:]]
     for name, text in (("t.jsonl", "\n".join(rows)), ("t.json", "[" + ", ".join(rows) + "]")):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from envs.retail.__main__ import main
 from envs.retail.database import Shop
-from envs.retail.defects import KINDS, Report
+from envs.retail.doctor.defects import KINDS, Report
 from envs.retail.environment import gold_changes
 from envs.retail.generator import generate
 from envs.retail.importers import iter_tau_bench_folder

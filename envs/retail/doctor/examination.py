@@ -13,10 +13,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from envs.retail.checks import Case, Found, examine
 from envs.retail.database import Shop, canonical
-from envs.retail.defects import DETAILS, ERROR, KINDS, Defect, Report
-from envs.retail.importers_rows import Reject
+from envs.retail.doctor.checks import Case, Found, examine
+from envs.retail.doctor.defects import DETAILS, ERROR, KINDS, Defect, Report
+from envs.retail.sources.rows import Reject
 from envs.retail.tasks import Action, Task
 
 Places = defaultdict[str, defaultdict[str, list[int]]]  # which customer or order -> split -> positions

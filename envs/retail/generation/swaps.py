@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from envs.retail import phrases
-from envs.retail.customer_requests import (
+from envs.retail.database import Record
+from envs.retail.generation import phrases
+from envs.retail.generation.requests import (
     Case,
     Mention,
     Request,
@@ -21,7 +22,6 @@ from envs.retail.customer_requests import (
     read_profile,
     reckon,
 )
-from envs.retail.database import Record
 from envs.retail.tasks import Action
 
 TOOL = {"pending": "modify_pending_order_items", "delivered": "exchange_delivered_order_items"}

@@ -7,14 +7,9 @@ found out, asked for or worked out. Levels 4 and 5 put several together (see `co
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from envs.retail import combinations
-from envs.retail import families_conditional as conditional
-from envs.retail import families_questions as questions
-from envs.retail import families_refusals as refusals
-from envs.retail import families_swaps as swaps
-from envs.retail import families_writes as writes
-from envs.retail.customer_requests import Case, Request
 from envs.retail.database import Record
+from envs.retail.generation import combinations, conditional, questions, refusals, swaps, writes
+from envs.retail.generation.requests import Case, Request
 
 
 @dataclass(frozen=True)

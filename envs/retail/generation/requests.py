@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from envs.retail import phrases
 from envs.retail.database import Record, Shop
-from envs.retail.shop_index import ShopIndex
+from envs.retail.generation import phrases
+from envs.retail.generation.index import ShopIndex
 from envs.retail.tasks import Action
 
 

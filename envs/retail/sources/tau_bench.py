@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from envs.retail.files import FileError, read_lines
-from envs.retail.importers_rows import CUT, WRONG_SHAPE, Reject, rows, shortened
+from envs.retail.sources.rows import CUT, WRONG_SHAPE, Reject, rows, shortened
 from envs.retail.tasks import Action, Task
 
 SPLITS = ("train", "dev", "test")

@@ -4,8 +4,10 @@ A refused request says what the customer settles for ("then leave it"), so that 
 something else. Where it is the whole task it often asks a question as well: silence does not solve that.
 """
 
-from envs.retail import phrases
-from envs.retail.customer_requests import (
+from envs.retail.database import Record
+from envs.retail.generation import phrases
+from envs.retail.generation.index import split_of
+from envs.retail.generation.requests import (
     Case,
     Request,
     mention_item,
@@ -14,10 +16,8 @@ from envs.retail.customer_requests import (
     read_product,
     read_profile,
 )
-from envs.retail.database import Record
-from envs.retail.families_swaps import INTO, variant_in_words
-from envs.retail.families_writes import REASON, REASONS
-from envs.retail.shop_index import split_of
+from envs.retail.generation.swaps import INTO, variant_in_words
+from envs.retail.generation.writes import REASON, REASONS
 from envs.retail.tasks import Action
 
 LEAVE = (

@@ -11,7 +11,7 @@
 
 from dataclasses import replace
 
-from envs.retail.checks import Case, identity_told, owner_of
+from envs.retail.doctor.checks import Case, identity_told, owner_of
 from envs.retail.tasks import RESPOND, Action, Task
 from envs.retail.tools import READ, TOOLS
 

@@ -3,8 +3,8 @@
     case = Case.of(shop, task)
     for name, detail in examine(case): print(name, detail)
 
-The names are explained in `envs.retail.defects`; what concerns several tasks (duplicates, leaks) is found by
-`envs.retail.validate`.
+The names are explained in `defects.py`; what concerns several tasks (duplicates, leaks) is found by
+`examination.py`.
 """
 
 import itertools

@@ -1,13 +1,14 @@
 """Requests that change the shop: cancel, return, address, payment, default address.
 
 Stated in full with ids at levels 1 and 2; from level 3 on something has to be found out or asked for.
-Swaps of items are in `families_swaps.py`.
+Swaps of items are in `swaps.py`.
 """
 
 from collections.abc import Sequence
 
-from envs.retail import phrases
-from envs.retail.customer_requests import (
+from envs.retail.database import Record
+from envs.retail.generation import phrases
+from envs.retail.generation.requests import (
     Case,
     Request,
     mention_items,
@@ -16,7 +17,6 @@ from envs.retail.customer_requests import (
     read_order,
     read_profile,
 )
-from envs.retail.database import Record
 from envs.retail.tasks import Action
 
 REASONS = ("no longer needed", "ordered by mistake")

@@ -4,8 +4,9 @@ Both ways out occur, so an agent has to look. A fallback for something unavailab
 back until the agent reports that it cannot be done (`preferences`).
 """
 
-from envs.retail import phrases
-from envs.retail.customer_requests import (
+from envs.retail.database import Record
+from envs.retail.generation import phrases
+from envs.retail.generation.requests import (
     Case,
     Request,
     mention_item,
@@ -16,9 +17,8 @@ from envs.retail.customer_requests import (
     read_profile,
     reckon,
 )
-from envs.retail.database import Record
-from envs.retail.families_swaps import INTO, Swap, near_variant, swapped, variant_in_words
-from envs.retail.families_writes import REASONS, return_call, returned
+from envs.retail.generation.swaps import INTO, Swap, near_variant, swapped, variant_in_words
+from envs.retail.generation.writes import REASONS, return_call, returned
 from envs.retail.tasks import Action
 
 OTHER_VARIANT = (

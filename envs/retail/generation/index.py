@@ -12,7 +12,7 @@ from collections import Counter
 from functools import cached_property, lru_cache
 
 from envs.retail.database import Record, Shop
-from envs.retail.phrases import tellable
+from envs.retail.generation.phrases import tellable
 
 # what makes an order fit for a request with an "if"
 CONDITIONS = frozenset({"choosy", "status decides", "refund decides", "price decides", "refund elsewhere"})

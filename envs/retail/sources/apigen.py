@@ -17,7 +17,7 @@ from typing import Any
 
 from envs.retail.database import Shop
 from envs.retail.environment import STOP
-from envs.retail.importers_rows import WRONG_SHAPE, Reject, Row, rows, shortened
+from envs.retail.sources.rows import WRONG_SHAPE, Reject, Row, rows, shortened
 from envs.retail.tasks import Action, Task
 from envs.retail.tools import TOOLS, WRITE, call
 

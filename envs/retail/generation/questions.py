@@ -4,8 +4,9 @@ At level 1 the id of the order or product is in the question; from level 3 on it
 or something has to be worked out.
 """
 
-from envs.retail import phrases
-from envs.retail.customer_requests import (
+from envs.retail.database import Record
+from envs.retail.generation import phrases
+from envs.retail.generation.requests import (
     Case,
     Mention,
     Request,
@@ -14,7 +15,6 @@ from envs.retail.customer_requests import (
     read_profile,
     reckon,
 )
-from envs.retail.database import Record
 from envs.retail.tasks import Action
 
 TRACKING = (

@@ -8,14 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from envs.retail import families_conditional as conditional
-from envs.retail import families_questions as questions
-from envs.retail import families_refusals as refusals
-from envs.retail import families_swaps as swaps
-from envs.retail import families_writes as writes
-from envs.retail import phrases
-from envs.retail.customer_requests import Case, Request, mention_method, read_profile
 from envs.retail.database import Record
+from envs.retail.generation import conditional, phrases, questions, refusals, swaps, writes
+from envs.retail.generation.requests import Case, Request, mention_method, read_profile
 from envs.retail.tasks import Action
 
 Build = Callable[[Case, Record | None], Request]

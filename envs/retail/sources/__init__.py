@@ -1,0 +1,1 @@
+"""Readers for files from elsewhere; `envs.retail.importers` is their front door."""
