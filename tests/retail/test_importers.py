@@ -10,18 +10,14 @@ from hypothesis import strategies as st
 
 from envs.retail.__main__ import main
 from envs.retail.database import Shop
-from envs.retail.environment import RetailEnv
 from envs.retail.files import FileError
 from envs.retail.importers import (
     Reject,
-    apigen_conversations,
     custom_tasks,
     iter_tau_bench_folder,
-    recover_task,
     tau_bench_tasks,
 )
 from envs.retail.tasks import Action, Task, read_tasks, write_tasks
-from envs.retail.tools import call, schemas
 
 FIXTURE = Path(__file__).parents[3] / "shared" / "fixtures" / "tau_bench_retail"
 needs_fixture = pytest.mark.skipif(
@@ -336,99 +332,3 @@ def test_the_fixture_reads_the_same_both_ways(tmp_path):
     out = tmp_path / "tau.jsonl"
     assert main(["import", "--format", "tau-bench", "--in", str(FIXTURE), "--out", str(out)]) == 0
     assert read_tasks(out) == strict
-
-
-# ---- APIGen-MT ----
-
-
-def conversation(shop: Shop, *turns: tuple[str, object], system: str = "You are a retail agent.") -> dict:
-    said = [
-        {"from": who, "value": what if isinstance(what, str) else json.dumps(what)} for who, what in turns
-    ]
-    tools = json.dumps([schema["function"] for schema in schemas()])
-    return {"conversations": said, "system": system, "tools": tools}
-
-
-@pytest.fixture(scope="module")
-def cancelling(shop) -> dict:
-    """A customer who gives a wrong address first, and then has an order cancelled."""
-    order = next(order for order in shop.orders.values() if order["status"] == "pending")
-    user = shop.users[order["user_id"]]
-    database, turns = shop.open(), [("human", "Hi, I want to cancel an order.")]
-    calls = [
-        ("find_user_id_by_email", {"email": "wrong@example.com"}),
-        ("find_user_id_by_email", {"email": user["email"]}),
-        ("think", {"thought": "It must be pending."}),
-        ("get_order_details", {"order_id": order["order_id"]}),
-        ("cancel_pending_order", {"order_id": order["order_id"], "reason": "no longer needed"}),
-    ]
-    for name, arguments in calls:
-        turns.append(("function_call", {"name": name, "arguments": arguments}))
-        turns.append(("observation", call(database, name, arguments)))
-    turns += [("gpt", "It is cancelled."), ("human", "Thanks, I don't need it."), ("gpt", "Bye.")]
-    return conversation(shop, *turns)
-
-
-def test_a_conversation_becomes_messages_and_a_task_that_can_be_played(tmp_path, shop, cancelling):
-    path = tmp_path / "apigen.json"
-    path.write_text(json.dumps([cancelling], indent=2))
-    (row,) = apigen_conversations(path)
-    roles = [message["role"] for message in row["messages"]]
-    assert roles == ["system", "user", *["assistant", "tool"] * 5, "assistant", "user", "assistant"]
-    assert row["domain"] == "retail" and row["tools"] == schemas()
-    made = row["messages"][2]["tool_calls"][0]
-    assert (
-        row["messages"][3]["tool_call_id"] == made["id"]
-        and row["messages"][3]["name"] == made["function"]["name"]
-    )
-    task = recover_task(row, shop)
-    assert [action.name for action in task.gold_actions] == [
-        "find_user_id_by_email",
-        "get_order_details",
-        "cancel_pending_order",
-    ]
-    order_id = task.gold_actions[1].arguments["order_id"]
-    assert task.gold_final[order_id]["status"] == "cancelled"
-    assert (
-        task.customer == shop.orders[order_id]["user_id"]
-        and task.facts["email"] == shop.users[task.customer]["email"]
-    )
-    env = RetailEnv(shop, task)
-    env.reset()
-    for action in (*task.gold_actions, Action("respond", {"content": "Done."})):
-        step = env.step(action)
-    assert step.reward == 1.0
-
-
-def test_import_apigen_counts_domains_tasks_and_rejects(tmp_path, capsys, shop, cancelling):
-    elsewhere = json.loads(json.dumps(cancelling).replace("#W", "#X"))
-    airline = conversation(shop, ("human", "A flight?"), ("gpt", "Yes."), system="You are an airline agent.")
-    airline["tools"] = ""
-    unanswered = conversation(
-        shop, ("human", "x"), ("function_call", {"name": "think", "arguments": {}}), ("gpt", "y")
-    )
-    undeclared = conversation(shop, ("human", "x"), ("function_call", {"name": "rm", "arguments": {}}))
-    not_json = conversation(shop, ("human", "x"), ("function_call", "think()"))
-    rows = [cancelling, elsewhere, airline, unanswered, undeclared, not_json, {"conversations": "?"}, 7]
-    source, out, tasks_out = (tmp_path / name for name in ("in.json", "sft.jsonl", "tasks.jsonl"))
-    source.write_text(json.dumps(rows))
-    argv = ["import", "--format", "apigen", "--in", str(source), "--out", str(out), "--tasks", str(tasks_out)]
-    assert main(argv) == 1
-    assert [row["domain"] for row in lines(out)] == ["retail", "retail", "airline"]
-    assert [task.id for task in read_tasks(tasks_out)] == ["in/0"]
-    rejects = lines(tmp_path / "sft.rejects.jsonl")
-    assert [(reject["index"], reject["kind"]) for reject in rejects] == [
-        (1, "no task"),
-        *((index, "wrong shape") for index in range(3, 8)),
-    ]
-    assert "without its answer" in rejects[1]["reason"] and "'rm'" in rejects[2]["reason"]
-    printed = capsys.readouterr().out
-    assert (
-        "2  conversations, retail" in printed and "1  tasks recovered" in printed and "5  rejected" in printed
-    )
-
-
-def test_json_lines_are_read_as_well_as_a_list(tmp_path, cancelling):
-    path = tmp_path / "apigen.jsonl"
-    path.write_text(json.dumps(cancelling) + "\n" + json.dumps(cancelling))
-    assert [row["id"] for row in apigen_conversations(path)] == ["apigen/0", "apigen/1"]
