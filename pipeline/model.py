@@ -258,5 +258,9 @@ def stop_ids(tokenizer: Any) -> list[int]:
 def prepare_generation(model: Any, tokenizer: Any) -> None:
     """Stop and padding tokens, and no router loss: gpt-oss's own config would add one to every loss."""
     for owner in (model.config, model.generation_config):
-        owner.eos_token_id, owner.pad_token_id = stop_ids(tokenizer), tokenizer.pad_token_id
+        owner.bos_token_id, owner.pad_token_id = tokenizer.bos_token_id, tokenizer.pad_token_id
+    model.config.eos_token_id = (
+        tokenizer.eos_token_id
+    )  # one token, as trainers compare it with the tokenizer's
+    model.generation_config.eos_token_id = stop_ids(tokenizer)
     model.config.output_router_logits, model.config.router_aux_loss_coef = False, 0.0
