@@ -68,12 +68,20 @@ class Talk:
         self.messages += [Call(name, arguments), ToolResult(name, text)]
 
     def tools(self) -> tuple[Record, ...]:
-        """The schemas of the tools used and of two more, by name."""
-        others = {
-            self.case.tool(use): ("id",)
-            for use in self.random.sample(("person", "record", "stop", "note"), 2)
+        """Schemas by name: of the tools used, and of others that could have been, so that one must choose."""
+        case = self.case
+        near = {
+            "by_email": ("email",),
+            "by_name": ("first_name", "last_name", "zip"),
+            "record": (f"{case.record}_id",),
+            "list": ("kind_id",),
+            "person": (f"{case.person}_id",),
+            "stop": (f"{case.record}_id", "reason"),
         }
-        return tuple(_schema(name, parameters) for name, parameters in sorted((others | self.used).items()))
+        others = list(near)[:4] if case.tool("note") not in self.used else []
+        others.append(self.random.choice(list(near)))
+        declared = {case.tool(use): near[use] for use in others} | self.used
+        return tuple(_schema(name, parameters) for name, parameters in sorted(declared.items()))
 
 
 def _schema(name: str, parameters: Sequence[str]) -> Record:
@@ -176,7 +184,7 @@ def _identity(talk: Talk) -> tuple[str, Callable[[], None]]:
         said = (
             f"My email is {case.email}.",
             f"You find me under {case.email}.",
-            f"I am {case.first}, {case.email}.",
+            f"I am {case.first} {case.last}, {case.email}.",
         )
         thought = f"Find the {case.person} by email."
         return one(said), lambda: talk.call("by_email", known, case.person_id, thought)
