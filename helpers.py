@@ -6,6 +6,8 @@
 | 00 meet the shop | Shop, RetailEnv, ScriptedCustomer, Action, TOOLS, read_tasks, time_shop |
 | 01 prepare the tasks | generate, doctor, make_shop, run_import, sft_rows, real_vocabulary, write_tasks |
 | 01, to look at | task_report (examples, spreads, lengths, splits; a module) |
+| 02 sft warm-up | resolve, load_model, rows_for, held_out_steps, take_steps, sft_arguments, train_sft |
+| 02, to look at | live_curves, training_report (settings, losses, before and after; a module) |
 | any, with a model as customer | LLMCustomer |
 | your own tasks | Task |
 
@@ -21,10 +23,16 @@ from envs.retail.make_shop import make_shop
 from envs.retail.tasks import Action, Task, read_tasks, write_tasks
 from envs.retail.tools import TOOLS
 from envs.retail.validate import doctor
-from pipeline import report, task_report
+from pipeline import report, task_report, training_report
+from pipeline.callbacks import live_curves
+from pipeline.config import resolve
 from pipeline.datasets import real_vocabulary, sft_rows
+from pipeline.model import load_model
 from pipeline.runs import read_summary, run_folder, write_summary
+from pipeline.sft import sft_arguments, train_sft
 from pipeline.speed import time_shop
+from pipeline.steps import held_out_steps, take_steps
+from pipeline.task_sets import rows_for
 
 __all__ = [
     "TOOLS",
@@ -36,16 +44,25 @@ __all__ = [
     "Task",
     "doctor",
     "generate",
+    "held_out_steps",
+    "live_curves",
+    "load_model",
     "make_shop",
     "read_summary",
     "read_tasks",
     "real_vocabulary",
     "report",
+    "resolve",
+    "rows_for",
     "run_folder",
     "run_import",
+    "sft_arguments",
     "sft_rows",
+    "take_steps",
     "task_report",
     "time_shop",
+    "train_sft",
+    "training_report",
     "write_summary",
     "write_tasks",
 ]

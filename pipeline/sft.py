@@ -8,10 +8,13 @@
 A killed run goes on from its last checkpoint when called again, to the same end. Validation loss stops
 training early; the best adapter is kept. Rows come tokenized with a mask from `pipeline.datasets`, so no
 template or collator can change what is trained.
+
+    python -m pipeline.sft --profile tiny --run demo
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 from collections.abc import Sequence
@@ -20,9 +23,12 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from envs.retail.database import Shop
 from envs.retail.files import read_json, whole_file
-from pipeline.config import Config
+from pipeline.config import Config, from_command_line
 from pipeline.datasets import Row, to_dataset
+from pipeline.runs import run_folder
+from pipeline.task_sets import rows_for
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,25 +104,35 @@ def build_sft_trainer(
     validation_rows: Sequence[Row],
     arguments: SFTConfig,
     *,
-    patience: int = 3,
+    patience: int | None = 3,
 ) -> Any:
-    """TRL's SFTTrainer over tokenized rows, with early stopping and the logs of `pipeline.callbacks`."""
+    """TRL's SFTTrainer over tokenized rows, with early stopping (patience None: without) and a log."""
     from transformers import EarlyStoppingCallback
     from trl import SFTTrainer
 
     from pipeline.callbacks import metrics_log
 
-    return SFTTrainer(
+    callbacks = [metrics_log(Path(arguments.output_dir).parent, "sft")]
+    if patience is not None:
+        callbacks.append(EarlyStoppingCallback(early_stopping_patience=patience))
+    trainer = SFTTrainer(
         model=model,
         args=arguments,
         train_dataset=to_dataset(train_rows, tokenizer),
-        eval_dataset=to_dataset(validation_rows, tokenizer),
+        eval_dataset=to_dataset(validation_rows, tokenizer) if validation_rows else None,
         processing_class=tokenizer,
-        callbacks=[
-            EarlyStoppingCallback(early_stopping_patience=patience),
-            metrics_log(Path(arguments.output_dir).parent, "sft"),
-        ],
+        callbacks=callbacks,
     )
+    if arguments.use_cpu:
+        keep_full_precision(model)
+    return trainer
+
+
+def keep_full_precision(model: Any) -> None:
+    """TRL makes the trained weights of a 4-bit model bfloat16; beside float32 ones a CPU cannot use them."""
+    for weights in model.parameters():
+        if weights.requires_grad:
+            weights.data = weights.data.float()
 
 
 def train_sft(
@@ -188,3 +204,30 @@ def _finished(model: Any, output: Path) -> SFTResult:
     weights = load_file(output / "adapter" / "adapter_model.safetensors")
     set_peft_model_state_dict(model, weights)
     return SFTResult(adapter=output / "adapter", **read_json(output / FINISHED))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Warm a model up from the command line; the same command goes on with a run that was killed."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline.sft", description=__doc__.splitlines()[0])
+    parser.add_argument("--run", required=True, help="name of the run folder under outputs/")
+    options, config = from_command_line(parser, argv)
+    run = run_folder(options.run)
+    config.save(run)
+    from pipeline.model import load_model
+
+    model, tokenizer = load_model(config)
+    shop = Shop.load()
+    (train, lengths), (validation, _) = (
+        rows_for(shop, config, tokenizer, split) for split in ("train", "validation")
+    )
+    print(lengths)
+    result = train_sft(
+        model, tokenizer, train, validation, sft_arguments(config, run), patience=config.sft_patience
+    )
+    resumed = f", resumed from {result.resumed_from}" if result.resumed_from else ""
+    print(f"{result.adapter}: {result.seconds} s, {result.trainable:,} weights trained{resumed}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -5,10 +5,11 @@
     report.valid_rate, report.name_accuracy, report.argument_accuracy
     report.table()                # the same by kind of step
 
-A step is *valid* if the strict parser accepts it and a call's arguments fit its schema; its *name* is right
-if it is the gold call (or, where the gold speaks to the customer, a final message); its *arguments* are right
-if they equal the gold ones. In plan mode, one step is the whole plan and names are compared in order. This is
-a quick look with the teacher's hand on the wheel; whether a model solves whole tasks is for evaluation.
+Where the gold calls a tool, a step is *valid* if the strict parser finds a call of a declared tool whose
+arguments fit its schema, its *name* is right if it is the gold call, and its *arguments* if they equal the
+gold ones. Where the gold speaks to the customer, a final message is right. In plan mode, one step is the
+whole plan and names are compared in order. This is a quick look with the teacher's hand on the wheel; whether
+a model solves whole tasks is for evaluation.
 """
 
 from __future__ import annotations
@@ -69,8 +70,8 @@ class StepReport:
 
     @property
     def valid_rate(self) -> float:
-        """Share of steps the strict parser accepts."""
-        return _mean(result.valid for result in self.results)
+        """Share of valid calls where the gold calls a tool."""
+        return _mean(result.valid for result in self.results if result.step.kind != SPEAK)
 
     @property
     def name_accuracy(self) -> float:
@@ -87,8 +88,8 @@ class StepReport:
         calls = sum(result.step.kind != SPEAK for result in self.results)
         return {
             "steps": len(self.results),
-            "valid_rate": round(self.valid_rate, 4),
             "calls": calls,
+            "valid_rate": round(self.valid_rate, 4),
             "name_accuracy": round(self.name_accuracy, 4),
             "argument_accuracy": round(self.argument_accuracy, 4),
         }
@@ -132,7 +133,7 @@ def _gold_step(row: Row, task: Task, mode: Mode) -> GoldStep:
 
 
 def take_steps(
-    model: Any, tokenizer: Any, steps: Sequence[GoldStep], *, batch_size: int = 32, max_new_tokens: int = 256
+    model: Any, tokenizer: Any, steps: Sequence[GoldStep], *, batch_size: int = 32, max_new_tokens: int = 160
 ) -> StepReport:
     """Generate each step greedily and compare it with the gold."""
     from tqdm.auto import tqdm
@@ -181,9 +182,9 @@ def judge(step: GoldStep, ids: Sequence[int], vocabulary: Vocabulary) -> StepRes
         parsed = check_call(parse(ids, TOOLS, vocabulary), _SCHEMAS)
         written = (parsed.call,) if parsed.call else ()
         ok, reason, spoke = parsed.ok, parsed.reason or parsed.verdict, parsed.final is not None
-    if not step.calls:
-        right = float(spoke or (ok and not written))
-        return StepResult(step, text, ok, reason, right, right)
+    if step.kind == SPEAK:
+        return StepResult(step, text, spoke, reason, float(spoke), float(spoke))
+    ok = ok and not spoke
     pairs = list(zip(step.calls, written, strict=False))
     names = sum(gold.name == call.name for gold, call in pairs) / len(step.calls)
     return StepResult(step, text, ok, reason, names, sum(g == c for g, c in pairs) / len(step.calls))

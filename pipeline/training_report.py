@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
 
 _RATES = (
-    ("valid", "valid_rate", "steps"),
+    ("valid call", "valid_rate", "calls"),
     ("right action", "name_accuracy", "calls"),
     ("right arguments", "argument_accuracy", "calls"),
 )
@@ -68,7 +68,7 @@ def bootstrap_interval(report: StepReport, rate: str, draws: int = 1000) -> tupl
 
     totals: dict[str, list[float]] = {}
     for result in report.results:
-        if rate == "valid_rate" or result.step.kind != SPEAK:
+        if result.step.kind != SPEAK:
             value = {
                 "valid_rate": result.valid,
                 "name_accuracy": result.names,
