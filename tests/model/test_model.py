@@ -30,7 +30,6 @@ config = resolve("tiny", environ={}, train_tasks=8, validation_tasks=2)
 model, tokenizer = load_model(config)
 from envs.retail.database import Shop
 from pipeline.sft import build_sft_trainer, sft_arguments
-from pipeline.sft import keep_full_precision
 from pipeline.steps import generate, held_out_steps
 from pipeline.task_sets import rows_for
 shop = Shop.load()
