@@ -1,0 +1,90 @@
+"""The warm-up on the tiny model: what is trained, that it can be killed, and that it repeats itself."""
+
+import itertools
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.torch, pytest.mark.slow]
+
+ROOT = Path(__file__).parents[2]
+SHORT = ["--train-tasks=24", "--validation-tasks=4", "--sft-batch-size=4", "--sft-accumulation=1"]
+SHORT += ["--sft-eval-steps=2"]
+
+
+def command(run: Path) -> list[str]:
+    return [sys.executable, "-m", "pipeline.sft", "--profile", "tiny", "--run", str(run), *SHORT]
+
+
+def adapter(run: Path) -> dict:
+    from safetensors.torch import load_file
+
+    return load_file(run / "sft" / "adapter" / "adapter_model.safetensors")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory) -> Path:
+    run = tmp_path_factory.mktemp("sft") / "undisturbed"
+    subprocess.run(command(run), cwd=ROOT, check=True, capture_output=True)
+    return run
+
+
+def test_a_killed_run_ends_with_the_very_same_adapter(undisturbed, tmp_path):
+    import torch
+
+    run = tmp_path / "killed"
+    process = subprocess.Popen(command(run), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not list(run.glob("sft/checkpoint-*/trainer_state.json")):
+        assert process.poll() is None, "it ended before its first checkpoint"
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    again = subprocess.run(command(run), cwd=ROOT, check=True, capture_output=True, text=True)
+    assert "resumed from" in again.stdout
+    ours, theirs = adapter(run), adapter(undisturbed)
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_the_same_command_again_takes_up_the_finished_run(undisturbed):
+    before = (undisturbed / "sft" / "finished.json").stat().st_mtime_ns
+    subprocess.run(command(undisturbed), cwd=ROOT, check=True, capture_output=True)
+    assert (undisturbed / "sft" / "finished.json").stat().st_mtime_ns == before
+
+
+def test_other_settings_in_the_same_run_are_refused(undisturbed):
+    other = subprocess.run(
+        [*command(undisturbed), "--seed", "1"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert other.returncode and "was begun with other settings (seed was 3407, is 1)" in other.stderr
+
+
+def test_the_trainer_trains_exactly_the_agents_own_tokens(tmp_path):
+    from envs.retail.database import Shop
+    from pipeline.config import resolve
+    from pipeline.datasets import sft_rows
+    from pipeline.model import load_model
+    from pipeline.sft import build_sft_trainer, sft_arguments
+    from pipeline.task_sets import tasks_for
+
+    config = resolve("tiny", environ={})
+    model, tokenizer = load_model(config)
+    shop = Shop.load()
+    tasks = tasks_for(shop, config, "train", 8)
+    for thoughts, kind in itertools.product((True, False), ("step", "episode")):
+        rows, _ = sft_rows(
+            shop, tasks, tokenizer=tokenizer, max_length=config.max_seq_length, rows=kind, thoughts=thoughts
+        )
+        trainer = build_sft_trainer(model, tokenizer, rows, rows, sft_arguments(config, tmp_path))
+        wanted = {"".join(piece.text for piece in row.pieces if piece.trained) for row in rows}
+        seen = set()
+        for batch in trainer.get_eval_dataloader():
+            for labels in batch["labels"].tolist():
+                seen.add(tokenizer.decode([token for token in labels if token != -100]))
+        assert seen == wanted
+        assert all(text.endswith(("<|call|>", "<|return|>")) for text in seen)
+        assert any("analysis" in text for text in seen) == thoughts
