@@ -1,6 +1,6 @@
 """The warm-up on the tiny model: what is trained, that it can be killed, and that it repeats itself."""
 
-import itertools
+import os
 import signal
 import subprocess
 import sys
@@ -63,28 +63,43 @@ def test_other_settings_in_the_same_run_are_refused(undisturbed):
     assert other.returncode and "was begun with other settings (seed was 3407, is 1)" in other.stderr
 
 
-def test_the_trainer_trains_exactly_the_agents_own_tokens(tmp_path):
-    from envs.retail.database import Shop
-    from pipeline.config import resolve
-    from pipeline.datasets import sft_rows
-    from pipeline.model import load_model
-    from pipeline.sft import build_sft_trainer, sft_arguments
-    from pipeline.task_sets import tasks_for
+# In a process of its own: Unsloth must be imported before transformers and TRL, which other tests import.
+_TRAINED_TOKENS = """
+import itertools, sys
+from envs.retail.database import Shop
+from pipeline.config import resolve
+from pipeline.datasets import sft_rows
+from pipeline.model import load_model
+from pipeline.sft import build_sft_trainer, sft_arguments
+from pipeline.task_sets import tasks_for
+from pathlib import Path
 
-    config = resolve("tiny", environ={})
-    model, tokenizer = load_model(config)
-    shop = Shop.load()
-    tasks = tasks_for(shop, config, "train", 8)
-    for thoughts, kind in itertools.product((True, False), ("step", "episode")):
-        rows, _ = sft_rows(
-            shop, tasks, tokenizer=tokenizer, max_length=config.max_seq_length, rows=kind, thoughts=thoughts
-        )
-        trainer = build_sft_trainer(model, tokenizer, rows, rows, sft_arguments(config, tmp_path))
-        wanted = {"".join(piece.text for piece in row.pieces if piece.trained) for row in rows}
-        seen = set()
-        for batch in trainer.get_eval_dataloader():
-            for labels in batch["labels"].tolist():
-                seen.add(tokenizer.decode([token for token in labels if token != -100]))
-        assert seen == wanted
-        assert all(text.endswith(("<|call|>", "<|return|>")) for text in seen)
-        assert any("analysis" in text for text in seen) == thoughts
+config = resolve("tiny", environ={})
+model, tokenizer = load_model(config)
+shop = Shop.load()
+tasks = tasks_for(shop, config, "train", 8)
+for thoughts, kind in itertools.product((True, False), ("step", "episode")):
+    rows, _ = sft_rows(shop, tasks, tokenizer=tokenizer, max_length=config.max_seq_length, rows=kind,
+        thoughts=thoughts)
+    trainer = build_sft_trainer(model, tokenizer, rows, rows, sft_arguments(config, Path(sys.argv[1])))
+    wanted = {"".join(piece.text for piece in row.pieces if piece.trained) for row in rows}
+    seen = set()
+    for batch in trainer.get_eval_dataloader():
+        for labels in batch["labels"].tolist():
+            seen.add(tokenizer.decode([token for token in labels if token != -100]))
+    assert seen == wanted
+    assert all(text.endswith(("<|call|>", "<|return|>")) for text in seen)
+    assert any("analysis" in text for text in seen) == thoughts
+"""
+
+
+def test_the_trainer_trains_exactly_the_agents_own_tokens(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", _TRAINED_TOKENS, str(tmp_path)],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
