@@ -1,5 +1,6 @@
 """The warm-up on the tiny model: what is trained, that it can be killed, and that it repeats itself."""
 
+import json
 import os
 import signal
 import subprocess
@@ -33,9 +34,18 @@ def undisturbed(tmp_path_factory) -> Path:
     return run
 
 
-def test_a_killed_run_ends_with_the_very_same_adapter(undisturbed, tmp_path):
-    import torch
+def losses(run: Path) -> list[float]:
+    history = json.loads((run / "sft" / "finished.json").read_text())["history"]
+    return [entry["loss"] for entry in history if "loss" in entry]
 
+
+def distance(ours: dict, theirs: dict) -> float:
+    """Length of the difference of two adapters, as a share of the second's length."""
+    difference = sum((ours[name] - theirs[name]).square().sum() for name in theirs)
+    return float((difference / sum(weights.square().sum() for weights in theirs.values())).sqrt())
+
+
+def test_a_killed_run_ends_with_the_same_adapter(undisturbed, tmp_path):
     run = tmp_path / "killed"
     process = subprocess.Popen(command(run), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while not list(run.glob("sft/checkpoint-*/trainer_state.json")):
@@ -45,9 +55,11 @@ def test_a_killed_run_ends_with_the_very_same_adapter(undisturbed, tmp_path):
     process.wait()
     again = subprocess.run(command(run), cwd=ROOT, check=True, capture_output=True, text=True)
     assert "resumed from" in again.stdout
-    ours, theirs = adapter(run), adapter(undisturbed)
-    assert ours.keys() == theirs.keys()
-    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    # Nearly always bitwise equal. About one run in thirty sums a float in another order somewhere and lands
+    # 3e-5 away, with losses 1e-5 apart; without the optimizer's state it would be 7e-3, and 0.25.
+    assert adapter(run).keys() == adapter(undisturbed).keys()
+    assert losses(run) == pytest.approx(losses(undisturbed), abs=1e-3)
+    assert distance(adapter(run), adapter(undisturbed)) < 1e-3
 
 
 def test_the_same_command_again_takes_up_the_finished_run(undisturbed):
