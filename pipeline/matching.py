@@ -1,0 +1,262 @@
+"""Which call did which gold action, and what is wrong with the calls that did none: what all rewards count.
+
+One-to-one: a gold action is done by one call at most, and a call does one gold action at most.
+
+    matching = episode.matching
+    matching.right        # {gold action: call}, by place: done, with the right arguments
+    matching.excused      # gold look-ups that a success proved unnecessary
+    matching.named        # (gold action, call): the one action only its name counts for, or None
+    matching.incorrect    # (Mistake(call, why), …)
+
+Right is the same tool with the same arguments (item lists in any order, pairs kept; free text is free) that
+failed only if the gold call fails; or, for a look-up, another one that brought the very same answer.
+Named, once an episode, is the right tool harmlessly called with other arguments (or not at all, call None, by
+an episode that succeeded without it). A look-up that did no gold action is free up to `READ_ALLOWANCE` beyond
+the gold's number of look-ups, unless it opened somebody else's records. `pipeline/rewards.md` has every rule
+with examples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from envs.retail.database import canonical
+from envs.retail.environment import Turn
+from envs.retail.reach import FREE_TEXT
+from envs.retail.tasks import Action
+from envs.retail.tools import READ, TERMINATE, TOOLS, WRITE
+from pipeline.strict import check_arguments
+
+if TYPE_CHECKING:
+    from pipeline.episode import Episode
+
+ANOTHERS = "somebody else's record"
+READ_ALLOWANCE = 3  # look-ups beyond the gold's number that cost nothing
+IDENTIFICATION = ("find_user_id_by_email", "find_user_id_by_name_zip")
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A call that counts as an incorrect action; `call` is None for what could not be read."""
+
+    call: int | None
+    why: str
+
+
+@dataclass(frozen=True)
+class Matching:
+    """What became of the gold actions, and of the calls."""
+
+    right: dict[int, int]
+    excused: frozenset[int]
+    named: tuple[int, int | None] | None
+    incorrect: tuple[Mistake, ...]
+    missing_arguments: int
+    wrong_writes: int
+    in_sequence: bool  # what was done right was done in an order that the gold allows
+    complete: bool  # every gold action was done right or excused
+
+    @property
+    def done(self) -> int:
+        """How many gold actions count as done right."""
+        return len(self.right) + len(self.excused)
+
+
+def match(episode: Episode) -> Matching:
+    """Match an episode's calls with the gold actions."""
+    calls, gold = episode.calls, episode.gold_turns
+    right = _right(calls, gold)
+    excused = frozenset(_excused(episode, right))
+    used = set(right.values())
+    wrong = {
+        place: why for place, turn in enumerate(calls) if place not in used and (why := _fault(episode, turn))
+    }
+    wrong_writes = sum(_kind(calls[place]) == WRITE and not calls[place].failed for place in wrong)
+    open_gold = [place for place in range(len(gold)) if place not in right and place not in excused]
+    named = None if wrong_writes or not open_gold else _named(calls, gold, used, wrong, open_gold)
+    if named is None and open_gold and episode.accomplished and not wrong_writes:
+        named = (open_gold[0], None)
+    if named:
+        wrong.pop(named[1], None)
+    taken = {*used, *wrong, *(named or ())[1:]}
+    free = [place for place in range(len(calls)) if place not in taken]
+    wrong |= dict.fromkeys(_beyond_allowance(calls, gold, free), "a look-up beyond the allowance")
+    unread = (Mistake(None, f"{attempt.verdict}: {attempt.reason}") for attempt in episode.unread)
+    return Matching(
+        right=right,
+        excused=excused,
+        named=named,
+        incorrect=(*(Mistake(place, why) for place, why in sorted(wrong.items())), *unread),
+        missing_arguments=sum(_missing(turn.action) for turn in calls),
+        wrong_writes=wrong_writes,
+        in_sequence=_in_sequence(gold, right),
+        complete=not open_gold,
+    )
+
+
+def _right(calls: tuple[Turn, ...], gold: tuple[Turn, ...]) -> dict[int, int]:
+    """Gold action -> call: first what is the same call, then look-ups that brought the same answer."""
+    right: dict[int, int] = {}
+    for same in (_same_call, _same_answer):
+        for place, wanted in enumerate(gold):
+            if place in right:
+                continue
+            for at, turn in enumerate(calls):
+                if at in right.values() or not same(turn, wanted):
+                    continue
+                if same is _same_call or not _is_repeat(calls, at):
+                    right[place] = at
+                    break
+    return right
+
+
+def _same_call(turn: Turn, gold: Turn) -> bool:
+    return (
+        turn.action.name == gold.action.name
+        and turn.failed == gold.failed
+        and _comparable(turn.action) == _comparable(gold.action)
+    )
+
+
+def _same_answer(turn: Turn, gold: Turn) -> bool:
+    look_ups = _kind(turn) == READ == _kind(gold) and not turn.failed and not gold.failed
+    return look_ups and turn.observation != "" and turn.observation == gold.observation
+
+
+def _comparable(action: Action) -> str:
+    """A call's arguments as text in which only differences that matter are left."""
+    arguments: dict[str, Any] = dict(action.arguments)
+    for name, value in arguments.items():
+        if (action.name, name) in FREE_TEXT:
+            arguments[name] = isinstance(value, str) and bool(value.strip())
+    old, new = arguments.get("item_ids"), arguments.get("new_item_ids")
+    if _texts(old) and _texts(new) and len(old) == len(new):
+        pairs = sorted(zip(old, new, strict=True))
+        arguments |= {"item_ids": [pair[0] for pair in pairs], "new_item_ids": [pair[1] for pair in pairs]}
+    elif _texts(old) and new is None:
+        arguments["item_ids"] = sorted(old)
+    return canonical(arguments)
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(element, str) for element in value)
+
+
+def _kind(turn: Turn) -> str | None:
+    tool = TOOLS.get(turn.action.name)
+    return tool and tool.kind
+
+
+def _is_repeat(calls: tuple[Turn, ...], at: int) -> bool:
+    return any(earlier.action == calls[at].action for earlier in calls[:at])
+
+
+def _missing(action: Action) -> int:
+    """How many required arguments a call lacks; all of a tool's arguments are required."""
+    tool = TOOLS.get(action.name)
+    return sum(name not in action.arguments for name in tool.kinds) if tool else 0
+
+
+def _fault(episode: Episode, turn: Turn) -> str:
+    """Why a call that did no gold action is an incorrect one; "" for a look-up that is allowed in itself."""
+    kind = _kind(turn)
+    if kind is None:
+        return "no such tool"
+    if kind == WRITE:
+        return "a write the shop refused" if turn.failed else "a write the task does not ask for"
+    if kind == TERMINATE:
+        return "a hand-over the task does not ask for"
+    if check_arguments(TOOLS[turn.action.name].schema, turn.action.arguments):
+        return "arguments that do not fit the tool"
+    return ANOTHERS if _is_anothers(episode, turn) else ""
+
+
+def _is_anothers(episode: Episode, turn: Turn) -> bool:
+    """Whether a look-up opened the records of somebody who is not the customer, unasked."""
+    customer, name = episode.task.customer, turn.action.name
+    if turn.failed or not customer:
+        return False
+    if name in IDENTIFICATION:
+        return turn.observation != customer
+    if name == "get_user_details":
+        user_id = turn.action.arguments["user_id"]
+        return user_id != customer and user_id not in episode.customer_words
+    if name == "get_order_details":
+        theirs = f'"user_id": "{customer}"' in turn.observation
+        return not theirs and turn.action.arguments["order_id"] not in episode.customer_words
+    return False
+
+
+def _named(
+    calls: tuple[Turn, ...],
+    gold: tuple[Turn, ...],
+    used: set[int],
+    wrong: dict[int, str],
+    open_gold: list[int],
+) -> tuple[int, int] | None:
+    """The first call of an undone gold action's tool that did no harm: one guess an episode, not repeated."""
+    for place in open_gold:
+        for at, turn in enumerate(calls):
+            harmless = wrong.get(at) != ANOTHERS and (turn.failed or _kind(turn) == READ)
+            candidate = at not in used and harmless and turn.action.name == gold[place].action.name
+            if candidate and not _is_repeat(calls, at):
+                return place, at
+    return None
+
+
+def _beyond_allowance(calls: tuple[Turn, ...], gold: tuple[Turn, ...], free: list[int]) -> list[int]:
+    """The last of the free look-ups, as many as exceed the gold's number by more than the allowance."""
+    made = sum(_kind(turn) == READ for turn in calls)
+    excess = made - sum(_kind(turn) == READ for turn in gold) - READ_ALLOWANCE
+    look_ups = [place for place in free if _kind(calls[place]) == READ]
+    return look_ups[-excess:] if excess > 0 else []
+
+
+def _excused(episode: Episode, right: dict[int, int]) -> Iterator[int]:
+    """Gold look-ups not made, where the episode succeeded without: there are several ways to find something.
+
+    Not excused: finding out who the customer is; looking at an order that the customer named or that the gold
+    changes; anything where doing nothing would succeed, or where an answer was told that nobody had shown.
+    """
+    gold = episode.gold_turns
+    if not episode.accomplished or not _outputs_shown(episode):
+        return
+    written = {turn.action.arguments.get("order_id") for turn in gold if _kind(turn) == WRITE}
+    for place, turn in enumerate(gold):
+        if place in right or _kind(turn) != READ or turn.action.name in IDENTIFICATION:
+            continue
+        order = turn.action.arguments.get("order_id")
+        if order is None or (order not in written and order not in episode.customer_words):
+            yield place
+
+
+def _outputs_shown(episode: Episode) -> bool:
+    shown = "\n".join([episode.customer_words, *(turn.observation for turn in episode.calls)])
+    shown = shown.lower().replace(",", "")
+    return all(output.lower() in shown for output in episode.task.outputs)
+
+
+def _in_sequence(gold: tuple[Turn, ...], right: dict[int, int]) -> bool:
+    """Whether no pair of gold actions that depend on each other was done the other way round."""
+    done = sorted(right)
+    return all(
+        right[first] < right[then]
+        for n, first in enumerate(done)
+        for then in done[n + 1 :]
+        if must_precede(gold[first], gold[then])
+    )
+
+
+def must_precede(first: Turn, then: Turn) -> bool:
+    """First who it is; look at a record before changing it; several changes of one record as in the gold."""
+    if first.action.name in IDENTIFICATION:
+        return True
+    return _kind(then) == WRITE and bool(
+        _record(first.action) and _record(first.action) == _record(then.action)
+    )
+
+
+def _record(action: Action) -> Any:
+    return action.arguments.get("order_id") or action.arguments.get("user_id")
