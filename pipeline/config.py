@@ -113,20 +113,20 @@ class Config:
 _GPT_OSS = {"model": "unsloth/gpt-oss-20b", "offload_embedding": True}
 _EXPERTS = ("mlp.experts.gate_up_proj", "mlp.experts.down_proj")
 PROFILES: dict[str, dict[str, Any]] = {
-    "tiny": {  # the pipeline's rehearsal on a CPU; the numbers behind it stand in data/tiny_base/README.md
+    "tiny": {  # the pipeline's rehearsal on a CPU; the numbers behind it stand in data/tiny_base/MEASURED.md
         "levels": (1, 2),
         "thoughts": False,
         "rows": "episode",
         "lora_parameters": _EXPERTS,
         "modules_to_save": ("embed_tokens", "lm_head"),  # the shop's tool names are new to the base
-        "train_tasks": 320,
+        "train_tasks": 800,
         "validation_tasks": 16,
-        "sft_epochs": 1.5,
-        "sft_batch_size": 8,
+        "sft_epochs": 1.0,
+        "sft_batch_size": 4,
         "sft_accumulation": 1,
         "sft_learning_rate": 3e-3,
-        "sft_warmup_steps": 5,
-        "sft_eval_steps": 20,
+        "sft_warmup_steps": 10,
+        "sft_eval_steps": 50,
         "max_completion_length": 1024,
         "max_turns": 8,
     },

@@ -75,6 +75,7 @@ def sft_arguments(config: Config, run: Path, **changes: Any) -> SFTConfig:
         "weight_decay": 0.001,
         "optim": "adamw_torch" if cpu else "adamw_8bit",
         "max_length": config.max_seq_length,
+        "train_sampling_strategy": "group_by_length",  # rows of a batch are alike: little padding
         "packing": False,  # gpt-oss's attention would look across the rows of a pack
         "completion_only_loss": True,
         "router_aux_loss_coef": 0.0,  # gpt-oss's own config asks for 0.9, and TRL would add it

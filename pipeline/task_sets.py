@@ -10,7 +10,7 @@ Training tasks are for one stage, `sft` or `grpo`, so that reinforcement learnin
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import islice, zip_longest
 from typing import Any
 
 from envs.retail.database import Shop
@@ -27,14 +27,14 @@ TOP_UP_SEEDS = {"sft": 20_251, "grpo": 20_252}  # of tasks beyond those in the f
 def tasks_for(
     shop: Shop, config: Config, split: str, count: int | None = None, stage: str = "sft"
 ) -> list[Task]:
-    """The first tasks of a split (and, in training, of a stage) at the config's levels."""
+    """The first tasks of a split (and, in training, of a stage), as many of each of the config's levels."""
     count = getattr(config, f"{split}_tasks") if count is None else count
-    filed = (
-        task
-        for task in iter_tasks(ROOT / "data" / FILES[split])
-        if task.level in config.levels and task.extra.get("stage", stage) == stage
-    )
-    tasks = list(islice(filed, count))
+    by_level: dict[int, list[Task]] = {level: [] for level in config.levels}
+    for task in iter_tasks(ROOT / "data" / FILES[split]):
+        if task.level in by_level and task.extra.get("stage", stage) == stage:
+            by_level[task.level].append(task)
+    turns = zip_longest(*by_level.values())  # the files hold level after level
+    tasks = [task for turn in turns for task in turn if task is not None][:count]
     if len(tasks) < count:
         more = generate(shop, seed=TOP_UP_SEEDS[stage], levels=config.levels, split=split)
         tasks += islice(more, count - len(tasks))

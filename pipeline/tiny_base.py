@@ -9,8 +9,8 @@ can copy an id out of a thousand tokens; the shop's tools it has never seen call
 
 Three things make it quick: a tokenizer with a token for each paragraph of the shop's prompt
 (pipeline/tiny_tokenizer.py), attention without score matrices (pipeline/cpu_attention.py), and weights that
-look back and copy from the start (`start_copying`). When the prompt changes, the base must be made again:
-config and README hold the prompt's fingerprint, and loading compares it.
+look back and copy from the start (pipeline/tiny_weights.py). When the prompt changes, the base must be made
+again: config and README hold the prompt's fingerprint, and loading compares it.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.harmony import Message, segments
 from pipeline.tiny_corpus import conversations
 from pipeline.tiny_tokenizer import build_tokenizer, prompt_fingerprint
+from pipeline.tiny_weights import start_copying
 
 if TYPE_CHECKING:
     import torch
@@ -42,8 +43,8 @@ SHAPE = {
     "num_hidden_layers": 2,
     "layer_types": ["sliding_attention", "full_attention"],
     "sliding_window": 128,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
+    "num_attention_heads": 6,
+    "num_key_value_heads": 3,
     "head_dim": 64,
     "num_local_experts": 4,
     "num_experts_per_tok": 2,
@@ -72,71 +73,6 @@ def build_model(vocabulary: int, seed: int = SEED) -> Any:
     model = GptOssForCausalLM(config)
     start_copying(model, seed)
     return model
-
-
-def start_copying(model: Any, seed: int) -> None:
-    """Begin with induction heads instead of waiting for training to find them.
-
-    The first layer's heads look one, two, three and four tokens back (biases that the rotary positions turn
-    into a distance) and copy what they see into places of their own. The second layer's heads look for tokens
-    whose three predecessors are the last three read, and copy those: what followed "#W12" before follows now.
-    From noise this took over ten times as long to appear.
-    """
-    import torch
-
-    shape, generator = model.config, torch.Generator().manual_seed(seed)
-    width, heads, hidden = shape.head_dim, shape.num_attention_heads, shape.hidden_size
-    kv, half = shape.num_key_value_heads, shape.head_dim // 2
-    first, second = (layer.self_attn for layer in model.model.layers)
-
-    def orthogonal(rows: int) -> torch.Tensor:
-        return torch.linalg.qr(torch.randn(hidden, hidden, generator=generator))[0][:rows]
-
-    with torch.no_grad():
-        tokens = torch.randn(shape.vocab_size, hidden, generator=generator)
-        model.model.embed_tokens.weight.copy_(tokens * 0.5)
-        model.lm_head.weight.copy_(tokens * 0.1)
-        _look_back(first, shape, distance=6.0)
-        seen = orthogonal(width)  # what a head copies of a token
-        places = [orthogonal(width) for _ in range(heads)]  # where head h writes it
-        first.v_proj.weight.copy_(seen.repeat(kv, 1))
-        first.o_proj.weight.copy_(torch.cat([place.T for place in places], dim=1) * 0.5)
-        slow = [*range(half // 2, half), *range(half + half // 2, width)]  # hardly turned by distance
-        wanted, found = [seen, places[0], places[1]], places[:3]
-        for group in range(kv):
-            rows = torch.arange(len(slow)).add(group * len(slow)).remainder(width)
-            query = torch.randn(width, hidden, generator=generator) * 0.02
-            keys = torch.randn(width, hidden, generator=generator) * 0.02
-            bounds = (0, len(slow) // 2, 3 * len(slow) // 4, len(slow))
-            for back in range(3):
-                part = slice(bounds[back], bounds[back + 1])
-                query[slow[part]], keys[slow[part]] = wanted[back][rows[part]], found[back][rows[part]]
-            second.k_proj.weight[group * width : (group + 1) * width].copy_(keys)
-            span = width * (heads // kv)
-            second.q_proj.weight[group * span : (group + 1) * span].copy_(query.repeat(heads // kv, 1))
-        copied = orthogonal(kv * width)
-        second.v_proj.weight.copy_(copied)
-        spread = copied.view(kv, width, hidden).repeat_interleave(heads // kv, 0).reshape(-1, hidden)
-        second.o_proj.weight.copy_(spread.T * 0.5)
-
-
-def _look_back(attention: Any, shape: Any, distance: float) -> None:
-    """Biases with which head h attends to the token h + 1 before the current one."""
-    import torch
-
-    half, fast = shape.head_dim // 2, 8
-    turns = 150000.0 ** (-torch.arange(fast) * 2 / shape.head_dim)
-    keys = torch.zeros(shape.num_key_value_heads, shape.head_dim)
-    keys[:, :fast] = distance
-    queries = torch.zeros(shape.num_attention_heads, shape.head_dim)
-    for head in range(shape.num_attention_heads):
-        angle = -(head + 1) * turns
-        queries[head, :fast], queries[head, half : half + fast] = (
-            distance * angle.cos(),
-            distance * angle.sin(),
-        )
-    attention.k_proj.bias.copy_(keys.flatten())
-    attention.q_proj.bias.copy_(queries.flatten())
 
 
 Example = tuple[
@@ -312,7 +248,7 @@ def _readme(folder: Path, facts: dict[str, Any]) -> str:
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--steps", type=int, default=700)
+    parser.add_argument("--steps", type=int, default=900)
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--out", type=Path, default=FOLDER)
     options = parser.parse_args()

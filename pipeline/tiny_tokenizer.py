@@ -3,6 +3,7 @@
 * It has a token for each paragraph of the shop's prompt. The prompt is the real one, letter for letter, but
   takes some 80 tokens instead of 2,600. So the tokenizer fits one policy and one set of tools:
   `prompt_fingerprint` tells whether they are still the same.
+* It has a token for each tool, the shop's and the corpus's: which tool to call is one decision, not five.
 * Digits come in groups of up to three, as in gpt-oss's own vocabulary: an item id is four tokens.
 
     tokenizer = build_tokenizer(seed=3407)      # always the same; ten seconds
@@ -18,8 +19,10 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from envs.retail.database import Shop
+from envs.retail.tools import TOOLS
 from pipeline.harmony import render
 from pipeline.tiny_corpus import conversations
+from pipeline.tiny_world import TOOL_NAMES
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -79,7 +82,10 @@ def build_tokenizer(seed: int) -> Tokenizer:
     tokenizer.train_from_iterator(texts, trainer)
     tokenizer = Tokenizer.from_str(_with_numbers(tokenizer.to_str()))
     tokenizer.add_special_tokens([*SPECIALS, "<|pad|>"])
-    tokenizer.add_tokens([AddedToken(paragraph, normalized=False) for paragraph in prompt_paragraphs()])
+    names = sorted(name for name in (*TOOLS, *TOOL_NAMES.values()) if "_" in name)
+    whole = [AddedToken(name, normalized=False, single_word=True) for name in names]
+    whole += [AddedToken(paragraph, normalized=False) for paragraph in prompt_paragraphs()]
+    tokenizer.add_tokens(whole)
     return tokenizer
 
 

@@ -1,7 +1,7 @@
 """The places, people and records the tiny base's pre-training talks are about; nothing of the shop's.
 
 case = Case.draw(Random(0))
-case.tool("record"), case.record_json()      # a tool's name there, and what it answers
+TOOL_NAMES["record"], case.record_json()      # a tool's name, and what it answers
 """
 
 from collections.abc import Sequence
@@ -19,14 +19,25 @@ def _words(text: str) -> tuple[str, ...]:
 PLACES = ("library", "clinic", "hotel", "parcel office", "gym", "garage", "school", "cinema", "museum")
 PERSONS = _words("member patient guest sender trainee driver student visitor rider")
 RECORDS = _words("loan appointment booking parcel membership repair enrolment visit rental")
-ENTRIES = _words("book treatment room package lesson part course seat tour bike")
-MEANS = _words("card insurance deposit account wallet invoice grant voucher pass plan")
+ENTRIES = _words("book treatment room package lesson part course seat tour")
+MEANS = _words("card insurance deposit account wallet invoice grant voucher pass")
 SOURCES = _words("credit_card gift_card paypal debit bank voucher wallet store_credit")
-FIND = _words("find look_up search identify")
-GET = _words("get show read fetch")
-STOP = _words("cancel stop drop close")
-SWAP = _words("exchange swap replace modify change")
-BACK = _words("return give_back refund hand_in")
+STOP = _words("cancel stop drop close end cancel quit void drop")
+SWAP = _words("exchange swap replace modify change switch trade alter renew")
+BACK = _words("return give_back refund hand_in send_back return reclaim refund take_back")
+TOOL_NAMES = {  # the same at every place: a tiny model hears what is wanted, or where it is, but not both
+    "by_email": "look_up_by_email",
+    "by_name": "look_up_by_name",
+    "person": "show_person",
+    "record": "show_record",
+    "stop": "call_off",
+    "back": "take_back",
+    "swap": "swap_entries",
+    "move": "send_elsewhere",
+    "pay": "pay_otherwise",
+    "list": "list_kinds",
+    "note": "save_note",
+}
 STATUSES = _words("open closed pending delivered processed cancelled ready late active")
 REASONS = ("no longer needed", "ordered by mistake", "too late", "wrong date", "found another", "moved away")
 LOOKS = _words(
@@ -75,15 +86,29 @@ ADDRESS = _words("address1 address2 city state country zip")
 
 
 @dataclass(frozen=True)
-class Case:
-    """One conversation's world: its words, its tools' names, one person with records."""
+class Place:
+    """Where people work, and what they call things there."""
 
     place: str
     person: str
     record: str
     entry: str
     means: str
-    verbs: dict[str, str]
+    stop: str
+    swap: str
+    back: str
+
+
+SITES = tuple(
+    Place(*words) for words in zip(PLACES, PERSONS, RECORDS, ENTRIES, MEANS, STOP, SWAP, BACK, strict=True)
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One conversation's world: a place, and one person with records there."""
+
+    site: Place
     first: str
     last: str
     person_id: str
@@ -98,24 +123,13 @@ class Case:
 
     @classmethod
     def draw(cls, random: Random) -> "Case":
-        """A case in which every word is drawn by itself, so that only the declaration names the tools."""
+        """Somebody at one of the places."""
         one = random.choice
-        first, last, kind = name(random), name(random), one(ENTRIES)
+        site, first, last = one(SITES), name(random), name(random)
         methods = tuple(f"{one(SOURCES)}_{digits(random, 7)}" for _ in range(random.randint(1, 3)))
         letter = one("ABCDEFGHKLMNPRSTUVWWWXZ")
         return cls(
-            place=one(PLACES),
-            person=one(PERSONS),
-            record=one(RECORDS),
-            entry=kind,
-            means=one(MEANS),
-            verbs={
-                "find": one(FIND),
-                "get": one(GET),
-                "stop": one(STOP),
-                "swap": one(SWAP),
-                "back": one(BACK),
-            },
+            site=site,
             first=first,
             last=last,
             person_id=f"{first}_{last}_{digits(random, 4)}".lower(),
@@ -123,7 +137,7 @@ class Case:
             home=address(random),
             methods=methods,
             record_ids=tuple(f"#{letter}{digits(random, 7)}" for _ in range(random.randint(1, 4))),
-            entries=tuple(entry(random, kind) for _ in range(one((1, 1, 2, 2, 3, 4)))),
+            entries=tuple(entry(random, site.entry) for _ in range(one((1, 1, 2, 2, 3, 4)))),
             paid_with=one(methods),
             status=one(STATUSES),
             tracked=random.random() < 0.4,
@@ -134,53 +148,42 @@ class Case:
         """The record the talk is about; which of the list it is must be heard, not guessed."""
         return self.record_ids[len(self.email) % len(self.record_ids)]
 
-    def tool(self, use: str) -> str:
-        """What this place calls the tool for a use."""
-        find, get, swap = (self.verbs[key] for key in ("find", "get", "swap"))
-        return {
-            "by_email": f"{find}_{self.person}_by_email",
-            "by_name": f"{find}_{self.person}_by_name",
-            "person": f"{get}_{self.person}",
-            "record": f"{get}_{self.record}",
-            "stop": f"{self.verbs['stop']}_{self.record}",
-            "back": f"{self.verbs['back']}_{self.entry}s",
-            "swap": f"{swap}_{self.entry}s",
-            "move": f"move_{self.record}",
-            "pay": f"{swap}_{self.record}_{self.means}",
-            "note": "save_note",
-            "list": f"list_{self.entry}s",
-        }[use]
-
     def person_json(self) -> Record:
         """The person as the place's computer shows them."""
         return {
             "name": {"first_name": self.first, "last_name": self.last},
             "address": self.home,
             "email": self.email,
-            f"{self.means}s": {m: {"source": m.rsplit("_", 1)[0], "id": m} for m in self.methods},
-            f"{self.record}s": list(self.record_ids),
+            f"{self.site.means}s": {m: {"source": m.rsplit("_", 1)[0], "id": m} for m in self.methods},
+            f"{self.site.record}s": list(self.record_ids),
         }
 
-    def record_json(self, **changes: Any) -> Record:
+    def receipt(self, **changes: Any) -> Record:
+        """What the place's computer answers to a change."""
+        return {f"{self.site.record}_id": self.record_id, **changes}
+
+    def record_json(self) -> Record:
         """The record as the place's computer shows it."""
         paid = round(sum(entry["price"] for entry in self.entries), 2)
-        record = {
-            f"{self.record}_id": self.record_id,
-            f"{self.person}_id": self.person_id,
+        record: Record = {
+            f"{self.site.record}_id": self.record_id,
+            f"{self.site.person}_id": self.person_id,
             "address": self.home,
-            f"{self.entry}s": list(self.entries),
+            f"{self.site.entry}s": list(self.entries),
             "tracking": [],
             "status": self.status,
-            "history": [{"kind": "payment", "amount": paid, f"{self.means}_id": self.paid_with}],
+            "history": [{"kind": "payment", "amount": paid, f"{self.site.means}_id": self.paid_with}],
         }
         if self.tracked:
             number = "".join(filter(str.isdigit, self.email + self.record_id + self.paid_with))[:12]
-            record["tracking"] = [{"tracking_id": number, f"{self.entry}_ids": self.entry_ids(self.entries)}]
-        return record | changes
+            record["tracking"] = [
+                {"tracking_id": number, f"{self.site.entry}_ids": self.entry_ids(self.entries)}
+            ]
+        return record
 
     def entry_ids(self, entries: Sequence[Record]) -> list[str]:
         """The ids of some entries."""
-        return [entry[f"{self.entry}_id"] for entry in entries]
+        return [entry[f"{self.site.entry}_id"] for entry in entries]
 
 
 def digits(random: Random, count: int) -> str:

@@ -10,8 +10,11 @@ pytestmark = pytest.mark.notebook
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 
 
-def run(name: str, folder: Path, **parameters) -> tuple[dict, str]:
-    """Execute a notebook in a run folder; returns its summary and all text it printed or showed."""
+def run(name: str, folder: Path, *, quiet: bool = True, **parameters) -> tuple[dict, str]:
+    """Execute a notebook in a run folder; returns its summary and all text it printed or showed.
+
+    A quiet one writes nothing to stderr; trainers and progress bars do.
+    """
     import papermill
 
     executed = papermill.execute_notebook(
@@ -22,7 +25,8 @@ def run(name: str, folder: Path, **parameters) -> tuple[dict, str]:
         progress_bar=False,
     )
     outputs = [output for cell in executed.cells for output in cell.get("outputs", ())]
-    assert not [output for output in outputs if output.output_type == "stream" and output.name == "stderr"]
+    loud = [output for output in outputs if output.output_type == "stream" and output.name == "stderr"]
+    assert not (quiet and loud)
     shown = "".join(
         output.get("text", "") or "".join(output.get("data", {}).get("text/html", "")) for output in outputs
     )
@@ -51,3 +55,20 @@ def test_bringing_ones_own_file(tmp_path):
     own.write_text('{"query": "Hello", "gold_actions": []}\n')
     _, shown = run("01_prepare_the_tasks", tmp_path, COUNT=60, OWN_FILE=str(own))
     assert "exit code 0" in shown
+
+
+@pytest.mark.torch
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["agent", "plan"])
+def test_warming_up_trains_and_measures_before_and_after(tmp_path, monkeypatch, mode):
+    small = {"TRAIN_TASKS": 24, "VALIDATION_TASKS": 4, "SFT_EVAL_STEPS": 3, "SFT_BATCH_SIZE": 4}
+    for name, value in small.items():
+        monkeypatch.setenv(f"GPTOSS_{name}", str(value))
+    summary, shown = run("02_sft_warmup", tmp_path, quiet=False, PROFILE="tiny", MODE=mode, HELD_OUT=2)
+    assert summary["before"]["calls"] == summary["after"]["calls"] >= 2
+    assert summary["before"]["valid_rate"] <= 0.5, "the base does not know the shop's tools"
+    assert "sft_learning_rate" in shown
+    adapter = tmp_path / "run" / "sft" / "adapter" / "adapter_model.safetensors"
+    trained = adapter.stat().st_mtime_ns
+    again, _ = run("02_sft_warmup", tmp_path, quiet=False, PROFILE="tiny", MODE=mode, HELD_OUT=2)
+    assert again["after"] == summary["after"] and adapter.stat().st_mtime_ns == trained

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from envs.retail.tools import TOOLS
 from pipeline.datasets import system_messages
-from pipeline.harmony import Call, Developer, render, segments
+from pipeline.harmony import Call, render, segments
 from pipeline.harmony_parse import parse
 from pipeline.tiny_base import FOLDER
 from pipeline.tiny_corpus import conversations
 from pipeline.tiny_tokenizer import SPECIALS, prompt_fingerprint, prompt_paragraphs
+from pipeline.tiny_world import TOOL_NAMES
 
 
 def test_the_base_fits_todays_prompt():
@@ -45,25 +46,17 @@ def test_every_paragraph_belongs_to_the_prompt_as_it_is_written():
 def test_pretraining_never_shows_the_shops_tools():
     talks = list(islice(conversations(Random(1), ["word"]), 300))
     called = {message.name for talk in talks for message in talk if isinstance(message, Call)}
-    declared = {
-        tool["function"]["name"]
-        for talk in talks
-        for message in talk
-        if isinstance(message, Developer)
-        for tool in message.tools
-    }
-    assert called <= declared
-    assert not declared & TOOLS.keys()
+    assert called <= set(TOOL_NAMES.values())
+    assert not TOOLS.keys() & set(TOOL_NAMES.values())
+    assert not [name for name in TOOLS if "_" in name and any(name in render(talk) for talk in talks)]
 
 
 def test_pretraining_conversations_are_strict_harmony():
     for talk in islice(conversations(Random(2), ["word"]), 50):
-        developer = next(message for message in talk if isinstance(message, Developer))
-        names = {tool["function"]["name"] for tool in developer.tools}
         for trained, pieces in groupby(segments(talk), key=lambda piece: piece.trained):
             turn = "".join(piece.text for piece in pieces)
             if trained:
-                parsed = parse(turn, names)
+                parsed = parse(turn, set(TOOL_NAMES.values()))
                 assert parsed.ok and not parsed.faults, f"{parsed.reason} in {turn}"
 
 
@@ -96,6 +89,16 @@ def test_any_text_comes_back(tokenizer, text):
 def test_digits_come_in_groups_of_three(tokenizer, digits):
     tokens = tokenizer.encode(digits, add_special_tokens=False).tokens
     assert tokens == [digits[start : start + 3] for start in range(0, len(digits), 3)]
+
+
+def test_every_tool_is_one_token(tokenizer):
+    for name in (*TOOLS, *TOOL_NAMES.values()):
+        text = f" to=functions.{name}<|channel|>"
+        tokens = tokenizer.encode(text, add_special_tokens=False).tokens
+        assert tokens[-2:] == [name, "<|channel|>"]
+        assert f'"name": "{name}"' == tokenizer.decode(
+            tokenizer.encode(f'"name": "{name}"', add_special_tokens=False).ids, skip_special_tokens=False
+        )
 
 
 def test_special_tokens_are_one_token_each(tokenizer):
