@@ -3,7 +3,7 @@
 * It has a token for each paragraph of the shop's prompt. The prompt is the real one, letter for letter, but
   takes some 80 tokens instead of 2,600. So the tokenizer fits one policy and one set of tools:
   `prompt_fingerprint` tells whether they are still the same.
-* It has a token for each tool, the shop's and the corpus's: which tool to call is one decision, not five.
+* It has a token for each tool (but "think" and "calculate"): which one to call is one decision, not five.
 * Digits come in groups of up to three, as in gpt-oss's own vocabulary: an item id is four tokens.
 
     tokenizer = build_tokenizer(seed=3407)      # always the same; ten seconds
