@@ -16,12 +16,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from envs.retail.files import read_json, whole_file
 
 PREFIX = "GPTOSS_"
-MODES = ("agent", "plan")
+Mode = Literal["agent", "plan"]
+MODES: tuple[Mode, ...] = get_args(Mode)
 # Tokens of system and developer message in gpt-oss's own vocabulary; a test counts them again.
 PROMPT_TOKENS = {"agent": 2644, "plan": 1802}
 ROOM = {"agent": 1536, "plan": 200}  # for the customer's words and everything that follows them

@@ -27,13 +27,12 @@ from envs.retail.reach import unreachable_values
 from envs.retail.tasks import Action, Task
 from envs.retail.tools import READ, TOOLS, schemas
 from pipeline import plan
+from pipeline.config import Mode
 from pipeline.demonstrations import NotDemonstrable, demonstrate
 from pipeline.harmony import DATE, Developer, Final, Message, Segment, System, User, segments
 
 if TYPE_CHECKING:
     from datasets import Dataset
-
-Mode = Literal["agent", "plan"]
 
 
 @dataclass(frozen=True)

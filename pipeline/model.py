@@ -259,8 +259,7 @@ def prepare_generation(model: Any, tokenizer: Any) -> None:
     """Stop and padding tokens, and no router loss: gpt-oss's own config would add one to every loss."""
     for owner in (model.config, model.generation_config):
         owner.bos_token_id, owner.pad_token_id = tokenizer.bos_token_id, tokenizer.pad_token_id
-    model.config.eos_token_id = (
-        tokenizer.eos_token_id
-    )  # one token, as trainers compare it with the tokenizer's
+    # One token here, as trainers compare it with the tokenizer's; all of them where generation stops.
+    model.config.eos_token_id = tokenizer.eos_token_id
     model.generation_config.eos_token_id = stop_ids(tokenizer)
     model.config.output_router_logits, model.config.router_aux_loss_coef = False, 0.0

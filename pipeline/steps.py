@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any
 
 from envs.retail.database import Shop
 from envs.retail.tasks import Task
-from envs.retail.tools import TOOLS, schemas
-from pipeline.config import Config
-from pipeline.datasets import Mode, Row, plannable_actions, sft_rows
+from envs.retail.tools import TOOLS
+from pipeline.config import Config, Mode
+from pipeline.datasets import Row, plannable_actions, sft_rows
+from pipeline.episode import SCHEMAS
 from pipeline.harmony import Call
 from pipeline.harmony_parse import Vocabulary, check_call, parse
 from pipeline.plan import parse_plan_turn
@@ -31,7 +32,6 @@ from pipeline.task_sets import tasks_for
 if TYPE_CHECKING:
     import pandas as pd
 
-_SCHEMAS = {schema["function"]["name"]: schema for schema in schemas()}
 SPEAK = "(speaks to the customer)"
 
 
@@ -179,7 +179,7 @@ def judge(step: GoldStep, ids: Sequence[int], vocabulary: Vocabulary) -> StepRes
         plan = parse_plan_turn(ids, TOOLS, vocabulary)
         written, ok, reason, spoke = plan.calls, plan.ok, plan.reason, False
     else:
-        parsed = check_call(parse(ids, TOOLS, vocabulary), _SCHEMAS)
+        parsed = check_call(parse(ids, TOOLS, vocabulary), SCHEMAS)
         written = (parsed.call,) if parsed.call else ()
         ok, reason, spoke = parsed.ok, parsed.reason or parsed.verdict, parsed.final is not None
     if step.kind == SPEAK:

@@ -12,13 +12,12 @@ token each (pipeline/tiny_tokenizer.py). It has to learn which tools there are, 
         segments(conversation)                              # pipeline.harmony: text, and what is trained
 """
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from random import Random
-from typing import Any
 
 from pipeline.harmony import Call, Developer, Message, System, ToolResult
-from pipeline.tiny_talk import WISHES, Talk, about_me, ask, identity
+from pipeline.plan import render_plan
+from pipeline.tiny_talk import WISHES, Talk, Wish, about_me, ask, identity
 from pipeline.tiny_world import Case, digits, entry, name
 
 
@@ -101,7 +100,7 @@ def _brief(talk: Talk, words: Sequence[str]) -> None:
     talk.say(done)
 
 
-def _read(talk: Talk, wish: Any) -> None:
+def _read(talk: Talk, wish: Callable[[Talk], Wish]) -> None:
     """Look at what the wish is about: the person, or one of their records."""
     case, site = talk.case, talk.case.site
     if wish is about_me:
@@ -122,10 +121,9 @@ def _plan(talk: Talk, words: Sequence[str]) -> None:
     _read(talk, wish)
     write()
     calls = [message for message in talk.messages if isinstance(message, Call)]
-    plan = {"tool_calls": [{"name": call.name, "arguments": call.arguments} for call in calls]}
     talk.messages = []
     talk.user(f"{who} {want}", f"{want} {who}", f"Hello. {who} {want}")
-    talk.say(json.dumps(plan))
+    talk.say(render_plan(calls))
 
 
 def _browse(talk: Talk, words: Sequence[str]) -> None:

@@ -72,6 +72,7 @@ def identity(talk: Talk) -> tuple[str, Callable[[], None]]:
 
 
 def stop(talk: Talk) -> Wish:
+    """Call a record off, for a reason."""
     case, reason, rid = talk.case, talk.random.choice(REASONS), talk.case.record_id
     verb = case.site.stop
     said = (
@@ -89,6 +90,7 @@ def stop(talk: Talk) -> Wish:
 
 
 def back(talk: Talk) -> Wish:
+    """Give entries back for a refund."""
     case, rid, method = talk.case, talk.case.record_id, talk.random.choice(talk.case.methods)
     what, ids = _chosen(talk)
     verb = case.site.back.replace("_", " ")
@@ -111,6 +113,7 @@ def back(talk: Talk) -> Wish:
 
 
 def swap(talk: Talk) -> Wish:
+    """Have entries exchanged for others."""
     case, rid, method = talk.case, talk.case.record_id, talk.random.choice(talk.case.methods)
     what, ids = _chosen(talk)
     new = [digits(talk.random, 10) for _ in ids]
@@ -129,6 +132,7 @@ def swap(talk: Talk) -> Wish:
 
 
 def move(talk: Talk) -> Wish:
+    """Have a record sent to another address."""
     case, rid, new = talk.case, talk.case.record_id, address(talk.random)
     spoken = ", ".join(new[key] for key in ADDRESS)
     said = (
@@ -139,10 +143,8 @@ def move(talk: Talk) -> Wish:
         f"Can {rid} be delivered to {spoken} instead?",
     )
     arguments = {f"{case.site.record}_id": rid, **{key: new[key] for key in ADDRESS}}
-    after, done = (
-        case.receipt(address=new),
-        f"{rid} goes to {new['address1']}, {new['city']} {new['zip']}.",
-    )
+    after = case.receipt(address=new)
+    done = f"{rid} goes to {new['address1']}, {new['city']} {new['zip']}."
     return (
         talk.random.choice(said),
         lambda: talk.call("move", arguments, after, "The address is complete."),
@@ -151,6 +153,7 @@ def move(talk: Talk) -> Wish:
 
 
 def pay(talk: Talk) -> Wish:
+    """Pay a record by other means."""
     case, rid, method = talk.case, talk.case.record_id, talk.random.choice(talk.case.methods)
     said = (
         f"Please use {method} for {rid}.",
@@ -161,14 +164,12 @@ def pay(talk: Talk) -> Wish:
     )
     arguments = {f"{case.site.record}_id": rid, f"{case.site.means}_id": method}
     done = f"{rid} is now paid with {method}."
-    return (
-        talk.random.choice(said),
-        lambda: talk.call("pay", arguments, case.receipt(paid_with=method), "Another one."),
-        done,
-    )
+    after = case.receipt(paid_with=method)
+    return talk.random.choice(said), lambda: talk.call("pay", arguments, after, "Another one."), done
 
 
 def ask(talk: Talk) -> Wish:
+    """Know something about a record; nothing is changed."""
     case, record = talk.case, talk.case.record_json()
     entry = talk.random.choice(case.entries)
     question, answer = talk.random.choice(
@@ -199,6 +200,7 @@ def _chosen(talk: Talk) -> tuple[str, list[str]]:
 
 
 def about_me(talk: Talk) -> Wish:
+    """Know what is kept about oneself; nothing is changed."""
     case = talk.case
     what, answer = talk.random.choice(
         (

@@ -8,17 +8,15 @@ dominates(partial, attacked)                                    # did the honest
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal
 
 from envs.retail.database import Shop
 from envs.retail.tasks import Action, Task
+from pipeline.config import MODES, Mode
 from pipeline.demonstrations import report
 from pipeline.episode import Episode, play_plan, play_turns
 from pipeline.harmony import Analysis, Call, Final, Preamble, render
 from pipeline.plan import render_plan
 
-Mode = Literal["agent", "plan"]
-MODES: tuple[Mode, ...] = ("agent", "plan")
 GOODBYE = "I will look into it. Goodbye!"
 
 

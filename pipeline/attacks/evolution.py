@@ -72,9 +72,15 @@ def evolve(
         population.append((_worth(episode, profile, blind), -number, child, episode))
         population = sorted(population, key=lambda one: one[:2], reverse=True)[:POPULATION]
     best = population[0][3]
-    earned = score(best, {profile: 1.0}).total
+    earned = _total(best, profile)
     return Found(
-        task, profile, best, earned, _total(honest(shop, task), profile), _beaten(shop, best, profile), rounds
+        task=task,
+        profile=profile,
+        episode=best,
+        score=earned,
+        honest=_total(honest(shop, task), profile),
+        beaten=_beaten(shop, best, profile, earned),
+        played=rounds,
     )
 
 
@@ -88,8 +94,7 @@ def _worth(episode: Episode, profile: str, blind: bool) -> float:
     return float("-inf") if forbidden else _total(episode, profile)
 
 
-def _beaten(shop: Shop, best: Episode, profile: str) -> int:
-    earned = _total(best, profile)
+def _beaten(shop: Shop, best: Episode, profile: str, earned: float) -> int:
     rivals = [work for work in partial_works(shop, best.task) if dominates(work, best)]
     return sum(earned > _total(work, profile) + 1e-9 for work in rivals)
 

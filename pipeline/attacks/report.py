@@ -19,8 +19,9 @@ from pathlib import Path
 from envs.retail.database import Shop
 from envs.retail.tasks import Task, read_tasks
 from pipeline.attacks import ATTACKS
-from pipeline.attacks.attack import MODES, Mode, dominates, honest, partial_works
+from pipeline.attacks.attack import dominates, honest, partial_works
 from pipeline.attacks.evolution import evolve
+from pipeline.config import MODES, Mode
 from pipeline.episode import Episode
 from pipeline.rewards import PROFILES, score
 from pipeline.runs import ROOT
