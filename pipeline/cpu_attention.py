@@ -1,9 +1,11 @@
 """gpt-oss's attention on a CPU without ever writing the whole score matrix down.
 
 Transformers has one attention for gpt-oss on a CPU, "eager": gpt-oss adds a learned sink to each head's
-scores, and PyTorch's fused attention knows no sinks. But a sink is only one more key that every query sees:
-append a feature to queries (1) and keys (0), put in front a key that is zero but for that feature, and a zero
-value. The fused kernel then does the same sums as "eager", several times faster.
+scores, and PyTorch's fused attention knows no sinks. But a sink only makes the sum under the softmax larger.
+With L the logarithm of that sum without it, the result is the fused kernel's times exp(L - log(e^L + e^s)),
+s being the sink, and the kernel's backward pass is right if it is given the larger sum. Where padding stands
+on the right, as in training, no mask is needed; a sliding window is cut into blocks that see themselves and
+the one before.
 
     name = register()
     FastLanguageModel.from_pretrained(..., attn_implementation=name)
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 NAME = "fused_sinks"
+HIDDEN = -1e30  # a score that no softmax sees; finite, so that a row of nothing else gives no NaN
 
 
 def register() -> str:
@@ -37,25 +40,113 @@ def attend(
     attention_mask: Tensor | None,
     scaling: float,
     dropout: float = 0.0,
+    sliding_window: int | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
     """Attention with sinks, as transformers' attention functions are called; the weights are not returned."""
-    import torch
-    from torch.nn.functional import pad, scaled_dot_product_attention
-
-    width, queries = query.shape[-1], query.shape[2]
     groups = module.num_key_value_groups
     key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
-    sink = (module.sinks.to(query.dtype) / scaling).view(1, -1, 1, 1).expand(query.shape[0], -1, 1, 1)
-    query = pad(query, (0, 1), value=1.0)
-    key = torch.cat([pad(sink, (width, 0)), pad(key, (0, 1))], dim=2)
-    value = pad(value, (0, 1, 1, 0))  # the fused kernel wants values as wide as keys
-    causal = attention_mask is None and queries > 1
-    if causal:  # one more query, so that the diagonal fits again; it sees the sink only
-        query = pad(query, (0, 0, 1, 0))
-    elif attention_mask is not None:
-        attention_mask = pad(attention_mask, (1, 0), value=True)
-    mixed = scaled_dot_product_attention(
-        query, key, value, attn_mask=attention_mask, dropout_p=dropout, is_causal=causal, scale=scaling
+    sinks, length = module.sinks.to(query.dtype), query.shape[2]
+    plain = length > 1 and length == key.shape[2] and _is_plain(attention_mask, length, sliding_window)
+    if plain and sliding_window and length > 2 * sliding_window:
+        mixed = _in_blocks(query, key, value, sinks, scaling, sliding_window)
+    elif plain and not (sliding_window and length > sliding_window):
+        mixed = _fused()(query, key, value, sinks, None, True, scaling)
+    else:
+        mask = None if attention_mask is None else _scores_of(attention_mask, query)
+        mixed = _fused()(query, key, value, sinks, mask, False, scaling)
+    return mixed.transpose(1, 2).contiguous(), None
+
+
+def _is_plain(mask: Tensor | None, length: int, window: int | None) -> bool:
+    """Whether every token that is no padding sees all before it (in the window), and nothing else."""
+    import torch
+
+    if mask is None:
+        return not window or length <= window
+    places = torch.arange(length, device=mask.device)
+    back = places[:, None] - places[None]
+    allowed = (back >= 0) & (back < (window or length))
+    padding = ~mask.diagonal(dim1=-2, dim2=-1)[..., None]
+    return bool(((mask == allowed) | padding).all())
+
+
+def _in_blocks(
+    query: Tensor, key: Tensor, value: Tensor, sinks: Tensor, scaling: float, window: int
+) -> Tensor:
+    """A sliding window: each block of so many queries with the keys of its own block and the one before."""
+    import torch
+    from torch.nn.functional import pad
+
+    batch, heads, length, width = query.shape
+    blocks = -(-length // window)
+    fill = blocks * window - length
+
+    def cut(tensor: Tensor) -> Tensor:  # to (batch * blocks, heads, ..., width)
+        return tensor.transpose(1, 2).flatten(0, 1)
+
+    queries = cut(pad(query, (0, 0, 0, fill)).view(batch, heads, blocks, window, width))
+
+    def with_last(tensor: Tensor) -> Tensor:
+        own = pad(tensor, (0, 0, window, fill)).view(batch, heads, blocks + 1, window, width)
+        return cut(torch.cat([own[:, :, :-1], own[:, :, 1:]], dim=3))
+
+    place, seen = torch.arange(window)[:, None], torch.arange(2 * window)[None]
+    mask = (seen > place) & (seen <= place + window)
+    mask = mask.expand(batch, blocks, 1, window, 2 * window).clone()
+    mask[:, 0, :, :, :window] = False
+    mixed = _fused()(
+        queries,
+        with_last(key),
+        with_last(value),
+        sinks,
+        _scores_of(mask.flatten(0, 1), query),
+        False,
+        scaling,
     )
-    return mixed[:, :, -queries:, :width].transpose(1, 2).contiguous(), None
+    whole = mixed.view(batch, blocks, heads, window, width).transpose(1, 2).flatten(2, 3)
+    return whole[:, :, :length]
+
+
+def _scores_of(mask: Tensor, like: Tensor) -> Tensor:
+    return like.new_zeros(()).where(mask, HIDDEN)
+
+
+def _fused() -> Any:
+    """The fused kernel with sinks as a differentiable function."""
+    import torch
+
+    kernel = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+    backward_kernel = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
+
+    class FusedSinks(torch.autograd.Function):
+        @staticmethod
+        def forward(context, query, key, value, sinks, mask, causal, scaling):
+            mixed, total = kernel(query, key, value, 0.0, causal, attn_mask=mask, scale=scaling)
+            with_sink = torch.logaddexp(total, sinks.view(1, -1, 1).to(total.dtype))
+            mixed = mixed * (total - with_sink).exp()[..., None].to(mixed.dtype)
+            context.save_for_backward(query, key, value, sinks, mask, mixed, with_sink)
+            context.causal, context.scaling = causal, scaling
+            return mixed
+
+        @staticmethod
+        def backward(context, gradient):
+            query, key, value, sinks, mask, mixed, total = context.saved_tensors
+            gradient = gradient.contiguous()
+            three = backward_kernel(
+                gradient,
+                query,
+                key,
+                value,
+                mixed,
+                total,
+                0.0,
+                context.causal,
+                attn_mask=mask,
+                scale=context.scaling,
+            )
+            share = (sinks.view(1, -1, 1).to(total.dtype) - total).exp()
+            to_sinks = -(share * (gradient * mixed).sum(-1)).sum((0, 2)).to(sinks.dtype)
+            return *three, to_sinks, None, None, None
+
+    return FusedSinks.apply
