@@ -54,9 +54,7 @@ class Config:
     validation_tasks: int = 40
     test_tasks: int = 100
     thoughts: bool = True  # demonstrations hold a short analysis before each turn
-    rows: str = (
-        "step"  # in agent mode, "step" or "episode": one row a turn, or all turns of an episode in one
-    )
+    rows: str = "step"  # in agent mode, "step" or "episode": one row a turn, or all turns of an episode
     # supervised warm-up
     sft_epochs: float = 1.0
     sft_batch_size: int = 2
@@ -66,12 +64,18 @@ class Config:
     sft_eval_steps: int = 10
     sft_patience: int = 3  # evaluations without a better validation loss before stopping
     # reinforcement learning
+    grpo_way: str = "customer"  # who executes in agent mode: "customer" (our loop) or "tools" (TRL's)
+    reward: tuple[str, ...] = ("tool_level", "outcome:2")  # profiles of pipeline/rewards.py with weights
     grpo_epochs: float = 3.0
     grpo_batch_size: int = 2
     grpo_accumulation: int = 8
     grpo_learning_rate: float = 5e-6
+    grpo_max_steps: int = -1  # -1: as many as the epochs have
+    grpo_eval_steps: int = 10
+    grpo_patience: int = 5  # validations without more success before stopping
     temperature: float = 0.7
     num_generations: int = 8
+    max_turn_length: int = 512  # tokens of one turn of the agent, its thoughts included
     max_completion_length: int = 512  # plan: the completion; agent: the whole episode after the prompt
     max_turns: int = 30
 
@@ -120,14 +124,21 @@ PROFILES: dict[str, dict[str, Any]] = {
         "rows": "episode",
         "lora_parameters": _EXPERTS,
         "modules_to_save": ("embed_tokens", "lm_head"),  # the shop's tool names are new to the base
-        "train_tasks": 800,
+        "train_tasks": 1300,
         "validation_tasks": 16,
         "sft_epochs": 1.0,
-        "sft_batch_size": 4,
+        "sft_batch_size": 2,  # many small steps learn more a second than few large ones
         "sft_accumulation": 1,
-        "sft_learning_rate": 3e-3,
+        "sft_learning_rate": 2e-3,
         "sft_warmup_steps": 10,
-        "sft_eval_steps": 50,
+        "sft_eval_steps": 130,
+        "grpo_epochs": 1.0,
+        "grpo_batch_size": 16,
+        "grpo_accumulation": 4,
+        "grpo_learning_rate": 1e-4,
+        "grpo_max_steps": 30,
+        "grpo_eval_steps": 5,
+        "max_turn_length": 112,  # the longest right answer to a task of these levels has 91
         "max_completion_length": 1024,
         "max_turns": 8,
     },
@@ -136,6 +147,7 @@ PROFILES: dict[str, dict[str, Any]] = {
     "gpu80": _GPT_OSS,
     "spark": _GPT_OSS | {"offload_embedding": False},  # unified memory: nothing to gain
 }
+_TINY_PLAN = {"train_tasks": 2400, "sft_eval_steps": 240}  # rows of a third of the tokens
 _OF_MODE = {
     "agent": {"max_seq_length": 5632, "max_completion_length": 2560},
     "plan": {"max_completion_length": 512, "max_seq_length": 2048, "levels": (1, 2)},
@@ -163,7 +175,9 @@ def resolve(profile: str = "auto", *, environ: Mapping[str, str] = os.environ, *
     settings = {"profile": profile, **PROFILES[profile]}
     chosen = outside | given
     mode = chosen.get("mode", settings.get("mode", "agent"))
-    if profile != "tiny" and mode in _OF_MODE:
+    if profile == "tiny":
+        settings |= _TINY_PLAN if mode == "plan" else {}
+    elif mode in _OF_MODE:
         settings = _OF_MODE[mode] | settings
     return Config(**(settings | chosen))
 

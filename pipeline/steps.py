@@ -1,7 +1,7 @@
 """Does the model take the right next step? Given the gold history, one turn is generated and read strictly.
 
     steps = gold_steps(shop, held_out_tasks, mode="agent")
-    report = take_steps(model, tokenizer, steps)
+    report = take_steps(model, tokenizer, steps, max_new_tokens=config.max_turn_length)
     report.valid_rate, report.name_accuracy, report.argument_accuracy
     report.table()                # the same by kind of step
 
@@ -133,7 +133,7 @@ def _gold_step(row: Row, task: Task, mode: Mode) -> GoldStep:
 
 
 def take_steps(
-    model: Any, tokenizer: Any, steps: Sequence[GoldStep], *, batch_size: int = 32, max_new_tokens: int = 160
+    model: Any, tokenizer: Any, steps: Sequence[GoldStep], *, max_new_tokens: int, batch_size: int = 32
 ) -> StepReport:
     """Generate each step greedily and compare it with the gold."""
     from tqdm.auto import tqdm

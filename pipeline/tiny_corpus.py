@@ -12,13 +12,14 @@ token each (pipeline/tiny_tokenizer.py). It has to learn which tools there are, 
         segments(conversation)                              # pipeline.harmony: text, and what is trained
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from random import Random
 
 from pipeline.harmony import Call, Developer, Message, System, ToolResult
 from pipeline.plan import render_plan
-from pipeline.tiny_talk import WISHES, Talk, Wish, about_me, ask, identity
-from pipeline.tiny_world import Case, digits, entry, name
+from pipeline.tiny_phrases import KNOWN_AS, in_a_letter
+from pipeline.tiny_talk import WISHES, Talk, about_me, ask, browse, home, identity
+from pipeline.tiny_world import Case, digits, name
 
 
 def conversations(
@@ -64,21 +65,27 @@ def _serve(talk: Talk, words: Sequence[str]) -> None:
     who, identify = identity(talk)
     wish = random.choice(WISHES)
     want, write, done = wish(talk)
-    if random.random() < 0.7:
+    told_id = random.random() < (0.15 if wish is not home else 0.5)
+    if told_id:
+        who += f" {_person_id(talk)}"
+    if random.random() < 0.8:
         chat = " ".join(random.sample(words, min(len(words), random.randint(0, 8)))).strip()
-        talk.user(f"{who} {want}", f"{want} {who}", f"Hi! {who} {want}", f"{chat}. {want} {who} {chat}")
+        talk.user(in_a_letter(random, who, want, chat if random.random() < 0.2 else ""))
     else:
-        talk.user(want, f"Hi. {want}")
+        talk.user(in_a_letter(random, "", want))
         talk.say(
             "Could you tell me your name and zip code, or your email?", "Please tell me who you are first."
         )
         talk.user(who)
     identify()
-    if random.random() < 0.05:
+    if random.random() < 0.03:
         talk.messages[-1] = ToolResult(talk.messages[-2].name, f"Error: {case.site.person} not found")
         talk.say("I could not find you. Could you check what you told me?")
         return
-    _read(talk, wish)
+    if wish is about_me or (told_id and wish is not home):
+        _read_person(talk)
+    if wish not in (about_me, home):
+        _read_record(talk)
     if wish not in (ask, about_me) and random.random() < 0.2:
         talk.say(f"I will do this: {want} Is that right?", f"Do you confirm {case.record_id}? (yes/no)")
         talk.user("Yes.", "Yes, please.", "yes", "Right, go ahead.")
@@ -91,69 +98,58 @@ def _serve(talk: Talk, words: Sequence[str]) -> None:
 
 def _brief(talk: Talk, words: Sequence[str]) -> None:
     """Somebody known wants one thing, and it is done at once: many decisions in few tokens."""
-    wish = talk.random.choice(WISHES)
+    wish = talk.random.choice((*WISHES, browse))
     want, write, done = wish(talk)
-    talk.user(want, f"Hello! {want}", f"{want} Thank you.", f"Hi, one thing: {want}")
-    if wish in (ask, about_me):
-        _read(talk, wish)
+    talk.user(in_a_letter(talk.random, _person_id(talk) if wish is home else "", want))
+    if wish is ask:
+        _read_record(talk)
+    elif wish is about_me:
+        _read_person(talk)
     write()
     talk.say(done)
 
 
-def _read(talk: Talk, wish: Callable[[Talk], Wish]) -> None:
-    """Look at what the wish is about: the person, or one of their records."""
-    case, site = talk.case, talk.case.site
-    if wish is about_me:
-        known = {f"{site.person}_id": case.person_id}
-        talk.call("person", known, case.person_json(), f"Read the {site.person}.")
-    else:
-        known = {f"{site.record}_id": case.record_id}
-        talk.call("record", known, case.record_json(), f"Look at the {site.record}.")
+def _person_id(talk: Talk) -> str:
+    person, known = talk.case.site.person, talk.case.person_id
+    return talk.random.choice(KNOWN_AS).format(person=person, id=known)
+
+
+def _read_person(talk: Talk) -> None:
+    case, known = talk.case, {f"{talk.case.site.person}_id": talk.case.person_id}
+    talk.call("person", known, case.person_json(), f"Read the {case.site.person}.")
+
+
+def _read_record(talk: Talk) -> None:
+    case, known = talk.case, {f"{talk.case.site.record}_id": talk.case.record_id}
+    talk.call("record", known, case.record_json(), f"Look at the {case.site.record}.")
 
 
 def _plan(talk: Talk, words: Sequence[str]) -> None:
     """Somebody says all at once, and every call stands in one answer."""
     who, identify = identity(talk)
-    wish = talk.random.choice([wish for wish in WISHES if wish is not about_me])
+    wish = talk.random.choice([wish for wish in (*WISHES, browse) if wish is not about_me])
     want, write, _ = wish(talk)
     talk.thinks = False
     identify()
-    _read(talk, wish)
+    if wish is home:
+        who += f" {_person_id(talk)}"
+    elif wish is not browse:
+        _read_record(talk)
     write()
     calls = [message for message in talk.messages if isinstance(message, Call)]
     talk.messages = []
-    talk.user(f"{who} {want}", f"{want} {who}", f"Hello. {who} {want}")
+    talk.user(in_a_letter(talk.random, who, want))
     talk.say(render_plan(calls))
 
 
 def _browse(talk: Talk, words: Sequence[str]) -> None:
-    """Somebody asks what one of several variants costs, or which of them it is."""
-    case, random = talk.case, talk.random
+    """Somebody asks what one of several variants costs."""
     who, identify = identity(talk)
-    kind, number, thing = (
-        random.choice(("kind", "group", "type")),
-        digits(random, 10),
-        case.entries[0]["name"],
-    )
-    variants = {digits(random, 10): entry(random, case.site.entry) for _ in range(random.randint(2, 6))}
-    chosen = random.choice(list(variants))
-    wanted = ", ".join(f"{key} {value}" for key, value in variants[chosen]["options"].items())
-    shown = {
-        key: {"id": key, "options": one["options"], "available": random.random() < 0.7, "price": one["price"]}
-        for key, one in variants.items()
-    }
-    asked = random.choice(
-        (
-            f"What does the {thing} ({kind} {number}) with {wanted} cost?",
-            f"Price of {kind} {number}, {wanted}?",
-        )
-    )
-    talk.user(f"{who} {asked}", f"{asked} {who}", f"Hello! {asked} {who}")
+    want, look, done = browse(talk)
+    talk.user(in_a_letter(talk.random, who, want))
     identify()
-    talk.call(
-        "list", {f"{kind}_id": number}, {"name": thing, f"{kind}_id": number, "variants": shown}, "See them."
-    )
-    talk.say(f"It is {shown[chosen]['price']}.", f"Number {chosen} costs {shown[chosen]['price']}.")
+    look()
+    talk.say(done)
 
 
-KINDS = (*[_serve] * 4, *[_brief] * 4, *[_plan] * 3, _browse)
+KINDS = (*[_serve] * 5, *[_brief] * 3, *[_plan] * 3, _browse)

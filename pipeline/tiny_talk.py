@@ -1,4 +1,4 @@
-"""What somebody in the tiny base's pre-training may want, in several wordings, and the call that does it.
+"""What somebody in the tiny base's pre-training may want, and the call that does it.
 
 talk = Talk(Case.draw(random), random, thinks=False)
 said, identify = identity(talk)          # who they are, and the call that finds them
@@ -12,7 +12,8 @@ from random import Random
 from typing import Any
 
 from pipeline.harmony import Analysis, Call, Final, Message, ToolResult, User
-from pipeline.tiny_world import ADDRESS, REASONS, SITES, TOOL_NAMES, Case, Record, address, digits
+from pipeline.tiny_phrases import BY_EMAIL, BY_NAME, REASONS, WANTED
+from pipeline.tiny_world import ADDRESS, SITES, TOOL_NAMES, Case, Record, address, digits, entry
 
 NAME_KEYS = (
     ("first_name", "last_name", "zip"),
@@ -45,173 +46,180 @@ class Talk:
         text = result if isinstance(result, str) else json.dumps(result)
         self.messages += [Call(name, arguments), ToolResult(name, text)]
 
+    def wanted(self, use: str, **words: str) -> str:
+        """The wish in one of its wordings."""
+        case = self.case
+        places = {"record": case.site.record, "person": case.site.person, "means": case.site.means}
+        said = self.random.choice(WANTED[use]).format(rid=case.record_id, **places, **words)
+        return said[0].upper() + said[1:]
+
 
 def identity(talk: Talk) -> tuple[str, Callable[[], None]]:
     """How the person says who they are, and the call that finds them."""
-    case, one = talk.case, talk.random.choice
+    case, full = talk.case, f"{talk.case.first} {talk.case.last}"
     if talk.random.random() < 0.5:
-        known = {"email": case.email}
-        said = (
-            f"My email is {case.email}.",
-            f"You find me under {case.email}.",
-            f"I am {case.first} {case.last}, {case.email}.",
-        )
-        thought = f"Find the {case.site.person} by email."
-        return one(said), lambda: talk.call("by_email", known, case.person_id, thought)
-    full, zip_code = f"{case.first} {case.last}", case.home["zip"]
+        said = talk.random.choice(BY_EMAIL).format(name=full, email=case.email)
+        known, thought = {"email": case.email}, f"Find the {case.site.person} by email."
+        return said, lambda: talk.call("by_email", known, case.person_id, thought)
+    said = talk.random.choice(BY_NAME).format(name=full, city=case.home["city"], zip=case.home["zip"])
     keys = NAME_KEYS[SITES.index(case.site) % len(NAME_KEYS)]
-    known = dict(zip(keys, (case.first, case.last, zip_code), strict=True))
-    said = (
-        f"My name is {full} and my zip code is {zip_code}.",
-        f"I am {full}, zip {zip_code}.",
-        f"{full}, {zip_code}.",
-    )
-    return one(said), lambda: talk.call(
-        "by_name", known, case.person_id, f"Find the {case.site.person} by name."
-    )
+    known = dict(zip(keys, (case.first, case.last, case.home["zip"]), strict=True))
+    return said, lambda: talk.call("by_name", known, case.person_id, f"Find the {case.site.person} by name.")
 
 
 def stop(talk: Talk) -> Wish:
     """Call a record off, for a reason."""
-    case, reason, rid = talk.case, talk.random.choice(REASONS), talk.case.record_id
-    verb = case.site.stop
-    said = (
-        f"Please {verb} {rid}, it is {reason}.",
-        f"{verb} my {case.site.record} {rid}. Reason: {reason}.",
-        f"I do not want {rid} any more, {reason}.",
-        f"Could you call off {case.site.record} {rid}? It is {reason}.",
-        f"My {case.site.record} {rid} can be cancelled: {reason}.",
-        f"I changed my mind about {rid}. {reason}. Please cancel it.",
-    )
+    case, reason = talk.case, talk.random.choice(sorted(REASONS))
+    said = talk.wanted("stop", verb=case.site.stop, reason=talk.random.choice(REASONS[reason]))
+    arguments = {f"{case.site.record}_id": case.record_id, "reason": reason}
     after = case.receipt(status="closed", reason=reason)
-    arguments = {f"{case.site.record}_id": rid, "reason": reason}
-    done = f"{case.site.record.capitalize()} {rid} is closed."
-    return talk.random.choice(said), lambda: talk.call("stop", arguments, after, "All is clear."), done
+    done = f"{case.site.record.capitalize()} {case.record_id} is closed."
+    return said, lambda: talk.call("stop", arguments, after, "All is clear."), done
 
 
 def back(talk: Talk) -> Wish:
     """Give entries back for a refund."""
-    case, rid, method = talk.case, talk.case.record_id, talk.random.choice(talk.case.methods)
-    what, ids = _chosen(talk)
-    verb = case.site.back.replace("_", " ")
-    said = (
-        f"I would like to {verb} {what} from {rid}, money to {method}.",
-        f"{what} of {rid} back to you, via {method}.",
-        f"Please take back {what} from {case.site.record} {rid}; the refund goes to {method}.",
-        f"I want to return {what} ({rid}). Refund me on {method}.",
-        f"I am not happy with {what} in {rid}. Can I send it back? Money to {method}, please.",
-        f"Can I get a refund to {method} for {what} from my {case.site.record} {rid}?",
-    )
+    case, method = talk.case, talk.random.choice(talk.case.methods)
+    chosen, ids = _chosen(talk)
+    what = " and ".join(chosen)
+    said = talk.wanted("back", verb=case.site.back.replace("_", " "), what=what, method=method)
     arguments = {
-        f"{case.site.record}_id": rid,
+        f"{case.site.record}_id": case.record_id,
         f"{case.site.entry}_ids": ids,
         f"{case.site.means}_id": method,
     }
     after = case.receipt(status="requested", back=ids)
     done = f"I have taken back {what}. You get the money by {method}."
-    return talk.random.choice(said), lambda: talk.call("back", arguments, after, "All is clear."), done
+    return said, lambda: talk.call("back", arguments, after, "All is clear."), done
 
 
 def swap(talk: Talk) -> Wish:
-    """Have entries exchanged for others."""
-    case, rid, method = talk.case, talk.case.record_id, talk.random.choice(talk.case.methods)
-    what, ids = _chosen(talk)
+    """Have entries of a closed record exchanged for others."""
+    return _replace(talk, "swap")
+
+
+def change(talk: Talk) -> Wish:
+    """Have entries of an open record changed to others."""
+    return _replace(talk, "change")
+
+
+def _replace(talk: Talk, use: str) -> Wish:
+    case, method = talk.case, talk.random.choice(talk.case.methods)
+    chosen, ids = _chosen(talk)
     new = [digits(talk.random, 10) for _ in ids]
-    said = (
-        f"Please {case.site.swap} {what} in {rid} to {' and '.join(new)}, paid by {method}.",
-        f"In {rid} I want {' and '.join(new)} instead of {what}; use {method}.",
-        f"Could you exchange {what} of {case.site.record} {rid} for {' and '.join(new)}? {method} pays.",
-        f"I would rather have {' and '.join(new)} than {what} in {rid}. Difference by {method}.",
-        f"Replace {what} in {rid} with {' and '.join(new)}. You can use {method}.",
-    )
-    entry, means = f"{case.site.entry}_ids", f"{case.site.means}_id"
-    arguments = {f"{case.site.record}_id": rid, entry: ids, f"new_{entry}": new, means: method}
+    to = talk.random.choice(("to", "for", "into"))
+    kind = talk.random.choice(("", "", f"{case.site.entry} "))
+    pairs = " and ".join(f"{one} {to} {kind}{other}" for one, other in zip(chosen, new, strict=True))
+    said = talk.wanted(use, pairs=pairs, method=method)
+    entries = f"{case.site.entry}_ids"
+    arguments = {
+        f"{case.site.record}_id": case.record_id,
+        entries: ids,
+        f"new_{entries}": new,
+        f"{case.site.means}_id": method,
+    }
     after = case.receipt(status="requested", new=new)
-    done = f"{case.site.record.capitalize()} {rid} now has {' and '.join(new)}."
-    return talk.random.choice(said), lambda: talk.call("swap", arguments, after, "All is clear."), done
+    done = f"{case.site.record.capitalize()} {case.record_id} now has {' and '.join(new)}."
+    return said, lambda: talk.call(use, arguments, after, "All is clear."), done
 
 
 def move(talk: Talk) -> Wish:
     """Have a record sent to another address."""
-    case, rid, new = talk.case, talk.case.record_id, address(talk.random)
-    spoken = ", ".join(new[key] for key in ADDRESS)
-    said = (
-        f"Please send {case.site.record} {rid} to {spoken}.",
-        f"The address of {rid} should be {spoken}.",
-        f"I have moved. {rid} has to go to {spoken} now.",
-        f"Please change the address of my {case.site.record} {rid}: {spoken}.",
-        f"Can {rid} be delivered to {spoken} instead?",
-    )
-    arguments = {f"{case.site.record}_id": rid, **{key: new[key] for key in ADDRESS}}
+    case, new = talk.case, address(talk.random)
+    said = talk.wanted("move", to=_spoken(new))
+    arguments = {f"{case.site.record}_id": case.record_id, **{key: new[key] for key in ADDRESS}}
     after = case.receipt(address=new)
-    done = f"{rid} goes to {new['address1']}, {new['city']} {new['zip']}."
-    return (
-        talk.random.choice(said),
-        lambda: talk.call("move", arguments, after, "The address is complete."),
-        done,
-    )
+    done = f"{case.record_id} goes to {new['address1']}, {new['city']} {new['zip']}."
+    return said, lambda: talk.call("move", arguments, after, "The address is complete."), done
+
+
+def home(talk: Talk) -> Wish:
+    """Have another address in one's own data."""
+    case, new = talk.case, address(talk.random)
+    arguments = {f"{case.site.person}_id": case.person_id, **{key: new[key] for key in ADDRESS}}
+    done = f"You live at {new['address1']}, {new['city']} {new['zip']}."
+    said = talk.wanted("home", to=_spoken(new))
+    return said, lambda: talk.call("home", arguments, {"address": new}, "The address is complete."), done
 
 
 def pay(talk: Talk) -> Wish:
     """Pay a record by other means."""
-    case, rid, method = talk.case, talk.case.record_id, talk.random.choice(talk.case.methods)
-    said = (
-        f"Please use {method} for {rid}.",
-        f"Change the {case.site.means} of {case.site.record} {rid} to {method}.",
-        f"I would like to pay for {rid} with {method} instead.",
-        f"Can you put {case.site.record} {rid} on {method}?",
-        f"The payment of {rid} should come from {method}.",
-    )
-    arguments = {f"{case.site.record}_id": rid, f"{case.site.means}_id": method}
-    done = f"{rid} is now paid with {method}."
-    after = case.receipt(paid_with=method)
-    return talk.random.choice(said), lambda: talk.call("pay", arguments, after, "Another one."), done
+    case, method = talk.case, talk.random.choice(talk.case.methods)
+    arguments = {f"{case.site.record}_id": case.record_id, f"{case.site.means}_id": method}
+    done, after = f"{case.record_id} is now paid with {method}.", case.receipt(paid_with=method)
+    said = talk.wanted("pay", method=method)
+    return said, lambda: talk.call("pay", arguments, after, "Another one."), done
 
 
 def ask(talk: Talk) -> Wish:
     """Know something about a record; nothing is changed."""
     case, record = talk.case, talk.case.record_json()
-    entry = talk.random.choice(case.entries)
+    one = talk.random.choice(case.entries)
     question, answer = talk.random.choice(
         (
             ("the status of", case.status),
             ("the total of", record["history"][0]["amount"]),
+            ("the whole amount of", record["history"][0]["amount"]),
             (f"the {case.site.means} used for", case.paid_with),
             ("the zip code of", case.home["zip"]),
             ("the street of", case.home["address1"]),
-            (f"the price of the {entry['name']} in", entry["price"]),
-            (f"the id of the {entry['name']} in", entry[f"{case.site.entry}_id"]),
+            (f"the price of the {one['name']} in", one["price"]),
+            (f"the id of the {one['name']} in", one[f"{case.site.entry}_id"]),
         )
     )
-    said = (
-        f"What is {question} {case.site.record} {case.record_id}?",
-        f"Please tell me {question} {case.record_id}.",
-    )
-    return talk.random.choice(said), lambda: None, f"It is {answer}."
-
-
-def _chosen(talk: Talk) -> tuple[str, list[str]]:
-    """One or two entries, as the person names them and as ids."""
-    case, random = talk.case, talk.random
-    chosen = random.sample(case.entries, random.randint(1, min(2, len(case.entries))))
-    ids = case.entry_ids(chosen)
-    names = [f"the {entry['name']}" for entry in chosen]
-    return " and ".join(names if random.random() < 0.7 else ids), ids
+    return talk.wanted("ask", question=question), lambda: None, f"It is {answer}."
 
 
 def about_me(talk: Talk) -> Wish:
     """Know what is kept about oneself; nothing is changed."""
     case = talk.case
-    what, answer = talk.random.choice(
+    question, answer = talk.random.choice(
         (
-            ("email do you have for me", case.email),
-            ("street do I live in", case.home["address1"]),
+            ("email you have for me", case.email),
+            ("email address is in my profile", case.email),
+            ("street I live in", case.home["address1"]),
+            ("home address you keep for me", case.home["address1"]),
             ("zip code is in my data", case.home["zip"]),
-            (f"{case.site.means} do I have with you", case.methods[0]),
+            (f"{case.site.means} I have with you", case.methods[0]),
         )
     )
-    said = (f"Which {what}?", f"What {what}, please?")
-    return talk.random.choice(said), lambda: None, f"It is {answer}."
+    return talk.wanted("about_me", question=question), lambda: None, f"It is {answer}."
 
 
-WISHES = (stop, back, back, swap, move, pay, ask, ask, about_me)
+def browse(talk: Talk) -> Wish:
+    """Know what one of several variants of a thing costs."""
+    case, random = talk.case, talk.random
+    kind, thing = random.choice(("kind", "group", "type")), case.entries[0]["name"]
+    number = digits(random, 10)
+    variants = {digits(random, 10): entry(random, case.site.entry) for _ in range(random.randint(2, 6))}
+    chosen = random.choice(list(variants))
+    shown = {
+        key: {"id": key, "options": one["options"], "available": random.random() < 0.7, "price": one["price"]}
+        for key, one in variants.items()
+    }
+    answer = {"name": thing, f"{kind}_id": number, "variants": shown}
+    options = ", ".join(f"{key} {value}" for key, value in variants[chosen]["options"].items())
+    said = talk.wanted("list", thing=thing.lower(), kind=kind, number=number, options=options)
+    done = random.choice(("It is {}.", f"Number {chosen} costs {{}}.")).format(shown[chosen]["price"])
+    return said, lambda: talk.call("list", {f"{kind}_id": number}, answer, "See them."), done
+
+
+def _chosen(talk: Talk) -> tuple[list[str], list[str]]:
+    """One or two entries, as the person names them and as ids."""
+    case, random = talk.case, talk.random
+    chosen = random.sample(case.entries, random.randint(1, min(2, len(case.entries))))
+    ids = case.entry_ids(chosen)
+    how = random.random()
+    if how < 0.3:
+        return list(ids), ids
+    names = [f"the {one['name'].lower()}" for one in chosen]
+    if how < 0.5:
+        return names, ids
+    return [f"{name} ({case.site.entry} {one})" for name, one in zip(names, ids, strict=True)], ids
+
+
+def _spoken(new: Record) -> str:
+    return ", ".join(new[key] for key in ADDRESS)
+
+
+WISHES = (stop, back, swap, change, move, home, pay, ask, ask, about_me)

@@ -23,7 +23,6 @@ ENTRIES = _words("book treatment room package lesson part course seat tour")
 MEANS = _words("card insurance deposit account wallet invoice grant voucher pass")
 SOURCES = _words("credit_card gift_card paypal debit bank voucher wallet store_credit")
 STOP = _words("cancel stop drop close end cancel quit void drop")
-SWAP = _words("exchange swap replace modify change switch trade alter renew")
 BACK = _words("return give_back refund hand_in send_back return reclaim refund take_back")
 TOOL_NAMES = {  # the same at every place: a tiny model hears what is wanted, or where it is, but not both
     "by_email": "look_up_by_email",
@@ -33,13 +32,14 @@ TOOL_NAMES = {  # the same at every place: a tiny model hears what is wanted, or
     "stop": "call_off",
     "back": "take_back",
     "swap": "swap_entries",
+    "change": "alter_entries",
     "move": "send_elsewhere",
+    "home": "note_new_home",
     "pay": "pay_otherwise",
     "list": "list_kinds",
     "note": "save_note",
 }
 STATUSES = _words("open closed pending delivered processed cancelled ready late active")
-REASONS = ("no longer needed", "ordered by mistake", "too late", "wrong date", "found another", "moved away")
 LOOKS = _words(
     "red blue green small large wireless wooden quiet early late long short new old warm soft round"
 )
@@ -95,12 +95,11 @@ class Place:
     entry: str
     means: str
     stop: str
-    swap: str
     back: str
 
 
 SITES = tuple(
-    Place(*words) for words in zip(PLACES, PERSONS, RECORDS, ENTRIES, MEANS, STOP, SWAP, BACK, strict=True)
+    Place(*words) for words in zip(PLACES, PERSONS, RECORDS, ENTRIES, MEANS, STOP, BACK, strict=True)
 )
 
 
