@@ -1,0 +1,110 @@
+"""Plays tasks to their end: an agent writes, the shop and the customer answer, many episodes side by side.
+
+    agent = LocalAgent(model, tokenizer)                                 # pipeline.local_agent
+    agent = EndpointAgent("qwen3", "http://localhost:8000/v1")           # pipeline.endpoint_agent
+    rollouts = play(agent, shop, tasks, max_turns=8, max_tokens=1024)    # in the order of the tasks
+    for rollout in stream(agent, shop, tasks, trials=4): ...             # each as soon as it has ended
+    rollout.episode.succeeded, rollout.completion_ids, rollout.env_mask, rollout.text
+
+The same loop serves evaluation, training, chat (with a customer whose `step` asks a person) and inspection.
+What an agent wrote stays as it is; a tool's answer and the customer's words are appended to it, escaped, so
+that nothing in them becomes structure. A finished episode leaves the batch and the next task takes its place.
+"""
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from envs.retail.customer import ScriptedCustomer
+from envs.retail.database import Shop
+from envs.retail.environment import MAX_STEPS, Customer
+from envs.retail.tasks import Task
+from pipeline.agent import Agent, Written
+from pipeline.config import Mode
+from pipeline.datasets import system_messages
+from pipeline.harmony import DATE
+from pipeline.running import Rollout, Rules, Running, told
+
+__all__ = ["Rollout", "play", "stream"]
+
+
+def play(agent: Agent, shop: Shop, tasks: Iterable[Task], **settings: Any) -> list[Rollout]:
+    """All episodes in the order of the tasks, the trials of a task in a row; settings as in `stream`."""
+    return sorted(stream(agent, shop, tasks, **settings), key=lambda rollout: rollout.number)
+
+
+def stream(
+    agent: Agent,
+    shop: Shop,
+    tasks: Iterable[Task],
+    *,
+    mode: Mode = "agent",
+    customer: Callable[[], Customer] | None = ScriptedCustomer,
+    trials: int = 1,
+    max_turns: int = MAX_STEPS,
+    max_tokens: int | None = None,
+    batch_size: int = 16,
+    seed: int | str = 0,
+    effort: str = "low",
+    date: str = DATE,
+    progress: bool = True,
+) -> Iterator[Rollout]:
+    """Each episode as soon as it has ended.
+
+    Args:
+        agent: Who acts.
+        shop: The shop as it is at the beginning of every episode.
+        tasks: The tasks; one that is there twice counts as two trials.
+        mode: "agent" (turns with executed calls) or "plan" (one completion, executed afterwards).
+        customer: Makes the customer of an episode; without one, the first message to them ends it.
+        trials: Episodes of each task.
+        max_turns: Where the environment breaks an episode off; it has `ended` by "steps" then.
+        max_tokens: What an episode may hold after its prompt, written and told; ended by "budget" beyond it.
+        batch_size: How many episodes run side by side.
+        seed: Together with task and trial it decides an episode's chance, whatever else is in the batch.
+        effort: The reasoning effort the system message states.
+        date: The date the system message states.
+        progress: Show a bar.
+    """
+    from tqdm.auto import tqdm
+
+    head = told(agent, *system_messages(mode, effort=effort, date=date), prompt=False)
+    rules = Rules(agent, shop, mode, customer, max_turns, max_tokens, seed, head)
+    waiting = deque(_places(tasks, trials))
+    running: list[Running] = []
+    with (
+        tqdm(total=len(waiting), desc="episodes", leave=False, disable=not progress) as bar,
+        ThreadPoolExecutor(batch_size) as pool,
+    ):
+        while waiting or running:
+            free = min(batch_size - len(running), len(waiting))
+            new = [Running(rules, *waiting.popleft()) for _ in range(free)]
+            _side_by_side(pool, Running.start, [(one,) for one in new])
+            running += new
+            _side_by_side(pool, Running.take, _turns(agent, [one for one in running if not one.done]))
+            ended, running = [o for o in running if o.done], [o for o in running if not o.done]
+            bar.update(len(ended))
+            yield from (one.rollout() for one in ended)
+
+
+def _places(tasks: Iterable[Task], trials: int) -> Iterator[tuple[Task, int, int]]:
+    """Each episode to be played: its task, its number, and which trial of its task it is."""
+    seen: Counter[str] = Counter()
+    for number, task in enumerate(task for task in tasks for _ in range(trials)):
+        yield task, number, seen[task.id]
+        seen[task.id] += 1
+
+
+def _turns(agent: Agent, episodes: list[Running]) -> list[tuple[Running, Written]]:
+    """The turns that are ready, with the episodes they belong to."""
+    written = agent.write([one.history for one in episodes]) if episodes else []
+    return [(one, turn) for one, turn in zip(episodes, written, strict=True) if turn is not None]
+
+
+def _side_by_side(pool: ThreadPoolExecutor, step: Callable[..., None], calls: list[tuple[Any, ...]]) -> None:
+    """Steps of several episodes at once, as a customer may be slow; one alone right here, as it may ask."""
+    if len(calls) == 1:
+        step(*calls[0])
+    else:
+        list(pool.map(lambda call: step(*call), calls))
