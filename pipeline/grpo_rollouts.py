@@ -1,0 +1,87 @@
+"""Episodes for reinforcement learning from our own loop: sampled for training, greedy for validation.
+
+    trainer = GRPOTrainer(..., rollout_func=customer_rollouts(shop, config, tokenizer))
+    episodes = validation(model, tokenizer, shop, config)()
+
+TRL sets the desks (pipeline/grpo_desks.py), asks for one episode each, and gets the tokens with a mask that
+keeps the tools' and the customer's words out of the loss. The chance of an episode comes from the run's seed,
+the step and the process, so a resumed run draws what the killed one would have drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from envs.retail.customer import ScriptedCustomer
+from envs.retail.database import Shop
+from pipeline.config import Config
+from pipeline.episode import Episode
+from pipeline.task_sets import tasks_for
+
+VALIDATION_BATCH = 32
+
+
+def customer_rollouts(shop: Shop, config: Config, tokenizer: Any) -> Callable[[list[Any], Any], dict]:
+    """TRL's `rollout_func`: the agent talks with the scripted customer and uses the shop's tools."""
+    from pipeline.local_agent import LocalAgent
+    from pipeline.rollouts import play
+
+    def roll(prompts: list[Any], trainer: Any) -> dict[str, Any]:
+        agent = LocalAgent(
+            trainer.accelerator.unwrap_model(trainer.model),
+            tokenizer,
+            temperature=config.temperature,
+            max_new_tokens=config.max_turn_length,
+        )
+        desks = trainer.environments
+        seed = f"{config.seed}/{trainer.state.global_step}/{trainer.accelerator.process_index}"
+        rollouts = play(
+            agent, shop, [d._task for d in desks], batch_size=len(desks), seed=seed, **_rules(config)
+        )
+        for desk, rollout in zip(desks, rollouts, strict=True):
+            desk._episode = rollout.episode
+        pad = tokenizer.pad_token_id  # for an episode that broke off before its first word
+        return {
+            "prompt_ids": [rollout.prompt_ids or [pad] for rollout in rollouts],
+            "completion_ids": [rollout.completion_ids or [pad] for rollout in rollouts],
+            "env_mask": [rollout.env_mask or [0] for rollout in rollouts],
+            "logprobs": None,
+        }
+
+    return roll
+
+
+def validation(model: Any, tokenizer: Any, shop: Shop, config: Config) -> Callable[[], list[Episode]]:
+    """A function that serves the validation tasks greedily, as the model is by then."""
+    from pipeline.local_agent import LocalAgent
+    from pipeline.rollouts import play
+
+    tasks = tasks_for(shop, config, "validation")
+    customer = None if config.grpo_way == "tools" else ScriptedCustomer
+
+    def serve() -> list[Episode]:
+        length = config.max_completion_length if config.mode == "plan" else config.max_turn_length
+        agent = LocalAgent(model, tokenizer, max_new_tokens=length)
+        played = play(
+            agent,
+            shop,
+            tasks,
+            mode=config.mode,
+            customer=customer,
+            batch_size=VALIDATION_BATCH,
+            **_rules(config),
+        )
+        return [rollout.episode for rollout in played]
+
+    return serve
+
+
+def _rules(config: Config) -> dict[str, Any]:
+    return {
+        "max_turns": config.max_turns,
+        "max_tokens": config.max_completion_length,
+        "effort": config.effort,
+        "date": config.date,
+        "progress": False,
+    }

@@ -1,0 +1,178 @@
+"""Reinforcement learning on the tiny model: what is trained, what is masked, and that it can be killed.
+
+The untrained model writes no calls, so where calls matter its turns are replaced by the gold ones; the
+trainer, its masks and its rendering are the real ones.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.torch, pytest.mark.slow]
+ROOT = Path(__file__).parents[2]
+
+_MASKS = """
+import json, sys
+from pathlib import Path
+way, folder = sys.argv[1], Path(sys.argv[2])
+from pipeline.config import resolve
+from pipeline.model import load_model
+config = resolve("tiny", environ={}, mode="plan" if way == "plan" else "agent", num_generations=2,
+    grpo_way=way if way != "plan" else "customer", grpo_batch_size=4, grpo_accumulation=1)
+model, tokenizer = load_model(config)
+from envs.retail.database import Shop
+from pipeline.datasets import plannable_actions, system_messages
+from pipeline.demonstrations import demonstrate
+from pipeline.grpo import build_grpo_trainer, grpo_arguments
+from pipeline.harmony import Call, Final, User, segments
+from pipeline.plan import render_plan
+from pipeline.task_sets import tasks_for
+shop = Shop.load()
+tasks = [task for task in tasks_for(shop, config, "train", 40) if task.level == 2][:2]
+expected, turns = [], {}
+for task in tasks:
+    if way == "plan":
+        talk = [User(task.query), Final(render_plan(plannable_actions(task)))]
+    else:
+        talk = demonstrate(shop, task).messages
+    runs = []
+    for piece in segments([*system_messages(config.mode), *talk]):
+        if not runs or runs[-1][0] != piece.trained:
+            runs.append([piece.trained, ""])
+        runs[-1][1] += piece.text
+    history = ""
+    for trained, words in runs:
+        if trained:
+            turns[history] = words
+        history += words
+    expected.append({"trained": [w for t, w in runs if t], "told": [w for t, w in runs[1:] if not t]})
+
+def gold(history):
+    assert history in turns, "rendered otherwise than in the warm-up: " + history[-300:]
+    return tokenizer(turns[history], add_special_tokens=False)["input_ids"]
+
+arguments = grpo_arguments(config, folder, max_steps=1, save_strategy="no", report_to=[])
+trainer = build_grpo_trainer(model, tokenizer, shop, config, arguments, tasks=tasks)
+if way == "customer":
+    from pipeline import local_agent
+    from pipeline.agent import Written
+    def write(self, histories):
+        texts = ["".join(piece.text for piece in one.transcript) for one in histories]
+        return [Written(turns[text], tuple(gold(text))) for text in texts]
+    local_agent.LocalAgent.write = write
+else:
+    trainer._generate_single_turn = lambda ids, *_, **__: ([gold(tokenizer.decode(one)) for one in ids], None)
+seen = []
+compute = trainer._compute_loss
+def look(model, inputs):
+    mask = inputs["completion_mask"] * inputs.get("tool_mask", inputs["completion_mask"])
+    rows = (inputs["completion_ids"], mask, inputs["completion_mask"])
+    for ids, kept, real in zip(*(row.tolist() for row in rows)):
+        runs = []
+        for token, trained, there in zip(ids, kept, real):
+            if there:
+                if not runs or runs[-1][0] != trained:
+                    runs.append([trained, []])
+                runs[-1][1].append(token)
+        words = [[trained, tokenizer.decode(tokens)] for trained, tokens in runs]
+        seen.append({"trained": [w for t, w in words if t], "told": [w for t, w in words if not t]})
+    return compute(model, inputs)
+trainer._compute_loss = look
+trainer.train()
+log = [line for line in trainer.state.log_history if "reward" in line][0]
+print(json.dumps({"seen": seen, "expected": expected, "log": log}))
+"""
+
+
+@pytest.mark.parametrize("way", ["customer", "tools", "plan"])
+def test_only_the_agents_own_words_are_trained_and_gold_earns_everything(way, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", _MASKS, way, str(tmp_path)],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    told = json.loads(done.stdout.splitlines()[-1])
+    expected = [one for one in told["expected"] for _ in range(2)]  # two episodes of each task
+    assert sorted(map(json.dumps, told["seen"])) == sorted(map(json.dumps, expected))
+    assert all("<|start|>functions." in "".join(one["told"]) for one in told["seen"]) == (way != "plan")
+    assert not any("<|start|>functions." in words for one in told["seen"] for words in one["trained"])
+    log = told["log"]
+    assert log["task_success_rate"] == log["tool_parse_success_rate"] == 1.0
+    assert log["reward"] == pytest.approx(3.0)  # tool_level at its best, and twice the outcome
+    assert log["flat_groups"] == 1.0 and log["failures/reward"] == 0
+
+
+_RUN = """
+import sys
+from pathlib import Path
+run = Path(sys.argv[1])
+from pipeline.config import resolve
+from pipeline.model import load_model
+config = resolve("tiny", environ={}, num_generations=2, grpo_batch_size=4, grpo_accumulation=1, max_turns=2,
+    grpo_max_steps=4, grpo_eval_steps=1, grpo_patience=9, validation_tasks=1, max_turn_length=12)
+model, tokenizer = load_model(config)
+from envs.retail.database import Shop
+from pipeline.grpo import grpo_arguments, train_grpo
+# The untrained model earns nothing, and nothing is learned from that: here it is paid for different tokens.
+paid = lambda completion_ids, **_: [float(len(set(ids))) for ids in completion_ids]
+result = train_grpo(model, tokenizer, Shop.load(), config, grpo_arguments(config, run), reward=paid)
+print("resumed from", result.resumed_from)
+model.save_pretrained(run / "last")
+"""
+
+
+def _command(run: Path) -> list[str]:
+    return [sys.executable, "-c", _RUN, str(run)]
+
+
+def _process(run: Path, **how) -> subprocess.CompletedProcess:
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        _command(run), cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600, **how
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done
+
+
+def _rewards(run: Path) -> list[float]:
+    history = json.loads((run / "grpo" / "finished.json").read_text())["history"]
+    return [line["reward"] for line in history if "reward" in line]
+
+
+def test_a_killed_run_goes_on_to_the_same_end(tmp_path):
+    from safetensors.torch import load_file
+
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    _process(whole)
+    process = subprocess.Popen(
+        _command(killed),
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while not list(killed.glob("grpo/checkpoint-2/trainer_state.json")):
+        assert process.poll() is None, "it ended before its second checkpoint"
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert "checkpoint-" in _process(killed).stdout
+    assert _rewards(killed) == _rewards(whole)
+    assert len(set(_rewards(whole))) > 1  # something was learned from
+    ours, theirs = (
+        load_file(run / "grpo" / "checkpoint-4" / "adapter_model.safetensors") for run in (killed, whole)
+    )
+    difference = sum((ours[name] - theirs[name]).square().sum() for name in theirs)
+    assert float((difference / sum(w.square().sum() for w in theirs.values())).sqrt()) < 1e-3
+    again = _process(whole)  # a finished run is taken up, not repeated
+    assert "resumed from None" in again.stdout
