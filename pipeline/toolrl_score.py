@@ -3,6 +3,7 @@
     correctness([Call("find", {"a": "1"})], [Call("find", {"a": "2"})])      # 1.0: one value wrong
     correctness(gold, calls, Switches(intermediate=True))
     bounds(Switches(schedule=True, step=75)).correctness                     # (-2.5, 2.5)
+    Switches.from_environment(step=75)                                       # what CORRECTMAX1=1 … ask for
 
 From qiancheng0/ToolRL (Apache-2.0), reward_score/rlla.py, in our own words; the numbers are the same. A task
 without calls is worth 0 whatever was done. Otherwise equal lists earn the maximum, an unreadable answer the
@@ -14,12 +15,15 @@ minimum, and anything between is `minimum + (maximum - minimum) * earned / earna
     earnable = 1 + for each right call (1 + number of its arguments)
 
 Overlap is the Jaccard index of multisets. Known to be gameable: nine guesses beside the right call still earn
-1.2 of 3, and right names with wrong values beat half of the right calls; `intermediate` stops the latter.
+1.2 of 3, and right names with wrong values beat half of the right calls; `intermediate` stops the latter and
+`guess_cap` the former: with a cap of n, only the first n calls more than the gold has can match anything, so
+with 0 the nine guesses earn -0.8 and a wrong guess alone earns 1. Off by default: it is not in the original.
 """
 
-from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Any, Protocol
 
 
@@ -28,6 +32,19 @@ class Named(Protocol):
 
     name: str
     arguments: Mapping[str, Any]
+
+
+PUBLISHED = {  # environment variable -> switch; on where the variable is "1"
+    "CORRECTMAX1": "correct_max_1",
+    "COARSEREWARD": "coarse",
+    "INTERMEDIATEREWARD": "intermediate",
+    "REFINEDREWARD": "refined",
+    "MAX1STEP30MAX3": "max1_step30_max3",
+    "SCHEDULEREWARD": "schedule",
+    "WITHLENGTH": "with_length",
+    "SCHEDULELENGTH": "schedule_length",
+}
+GUESS_CAP = "GUESSCAP"  # the variable of the one switch that is ours
 
 
 @dataclass(frozen=True)
@@ -43,12 +60,33 @@ class Switches:
     with_length: bool = False  # WITHLENGTH: pay for long thoughts
     schedule_length: bool = False  # SCHEDULELENGTH: ever longer ones
     step: int = 0  # of the training; the first is 1
+    guess_cap: int | None = None  # ours: how many calls beyond the gold's number may still match
 
     def __post_init__(self) -> None:
         if self.schedule and self.correct_max_1:
             raise ValueError(
-                "schedule with correct_max_1 turns the reward upside down from step 300 on; use one of them"
+                "schedule with correct_max_1 (SCHEDULEREWARD with CORRECTMAX1) turns the reward upside down"
+                " from step 300 on; use one of them"
             )
+        if self.guess_cap is not None and self.guess_cap < 0:
+            raise ValueError(f"guess_cap {self.guess_cap} must be 0 or more; leave it out for no cap")
+
+    @classmethod
+    def from_environment(cls, step: int = 0) -> "Switches":
+        """The switches the environment variables ask for now."""
+        return _switches(_read_environment(), step)
+
+    @cached_property
+    def bounds(self) -> "Bounds":
+        """What a step of the training can earn at least and at most."""
+        form, right = 1.0, 1.0 if self.correct_max_1 else 3.0
+        if self.max1_step30_max3:
+            form, right = (form, right / 3) if self.step < 30 else (form / 2, right)
+        if not self.schedule:
+            return Bounds((0.0, form), (-right, right))
+        share = self.step / 150  # both begin at 2; format falls to 1, correctness goes to what it is without
+        form, right = max(2 + (form - 2) * share, 1.0), min(2 + (right - 2) * share, 3.0)
+        return Bounds((min(-2 + 2 * share, -1.0), form), (-right, right))
 
 
 @dataclass(frozen=True)
@@ -61,15 +99,30 @@ class Bounds:
 
 def bounds(switches: Switches = Switches()) -> Bounds:
     """What a step of the training can earn at least and at most."""
-    step = switches.step
-    form, right = 1.0, 1.0 if switches.correct_max_1 else 3.0
-    if switches.max1_step30_max3:
-        form, right = (form, right / 3) if step < 30 else (form / 2, right)
-    if not switches.schedule:
-        return Bounds((0.0, form), (-right, right))
-    share = min(step / 150, 1.0)  # both begin at 2 and come to what they are without a schedule
-    right = 2 + (right - 2) * share
-    return Bounds((min(-2 + step / 75, -1.0), 2 + (form - 2) * share), (-right, right))
+    return switches.bounds
+
+
+_KEYS = (*PUBLISHED, GUESS_CAP)
+_RAW_KEYS = tuple(map(os.fsencode, _KEYS))
+
+
+def _read_environment() -> tuple[str | bytes | None, ...]:
+    """The variables' values now.
+
+    `os.environ` raises and catches twice for each that is not set, which takes longer than the whole score,
+    so on posix its dictionary of bytes is looked into.
+    """
+    raw = getattr(os.environ, "_data", None) if os.name == "posix" else None
+    return tuple(map(os.environ.get, _KEYS)) if raw is None else tuple(map(raw.get, _RAW_KEYS))
+
+
+@lru_cache(maxsize=1024)
+def _switches(values: tuple[str | bytes | None, ...], step: int) -> Switches:
+    *published, cap = (value and os.fsdecode(value) for value in values)
+    on = {name: value == "1" for name, value in zip(PUBLISHED.values(), published, strict=True)}
+    if cap and not (cap.isascii() and cap.isdigit()):
+        raise ValueError(f"{GUESS_CAP}={cap!r} must be a number of calls; unset it for no cap")
+    return Switches(**on, step=step, guess_cap=int(cap) if cap else None)
 
 
 def correctness(
@@ -84,50 +137,70 @@ def correctness(
         calls: The calls made; None where the answer could not be read.
         switches: The published switches.
     """
-    least, most = bounds(switches).correctness
     if not gold:
         return 0.0
-    if calls is not None and [(g.name, g.arguments) for g in gold] == [(c.name, c.arguments) for c in calls]:
+    least, most = switches.bounds.correctness
+    if calls is None:
+        return least
+    if len(gold) == len(calls) and all(map(_same, gold, calls)):
         return most
-    if calls is None or switches.coarse:
+    if switches.coarse:
         return least
     return least + (most - least) * _earned(gold, calls, switches) / _earnable(gold, switches)
 
 
+def _same(gold: Named, call: Named) -> bool:
+    return gold.name == call.name and gold.arguments == call.arguments
+
+
 def _earnable(gold: Sequence[Named], switches: Switches) -> float:
-    return 1 + sum(1 if switches.intermediate else 1 + len(action.arguments) for action in gold)
+    return 1 + len(gold) + (0 if switches.intermediate else sum([len(action.arguments) for action in gold]))
 
 
 def _earned(gold: Sequence[Named], calls: Sequence[Named], switches: Switches) -> float:
-    unused = list(calls)
-    earned = overlap([g.name for g in gold], [c.name for c in calls], in_order=switches.refined)
+    names: list[str | None] = [call.name for call in calls]
+    earned = overlap([action.name for action in gold], names, in_order=switches.refined)
+    unused = names if switches.guess_cap is None else names[: len(gold) + switches.guess_cap]
     for action in gold:
-        worth = [_worth(action, call, switches) for call in unused]
-        best = max(worth, default=0.0)
-        if best > 0:
+        best, place = 0.0, None
+        for number, name in enumerate(unused):
+            if name == action.name and (worth := _worth(action, calls[number], switches)) > best:
+                best, place = worth, number
+                if best > len(action.arguments):  # nothing is worth more
+                    break
+        if place is not None:
             earned += best
-            unused.pop(worth.index(best))
+            unused[place] = None
     return earned
 
 
 def _worth(gold: Named, call: Named, switches: Switches) -> float:
-    if gold.name != call.name:
-        return 0.0
+    """What a call of the right tool is worth."""
+    ours, theirs = gold.arguments, call.arguments
     if switches.intermediate:
-        return float(gold.arguments == call.arguments)
-    values = sum(
-        name in call.arguments and call.arguments[name] == value for name, value in gold.arguments.items()
-    )
-    return overlap(list(gold.arguments), list(call.arguments), in_order=switches.refined) + values
+        return float(ours == theirs)
+    common = values = 0
+    for name, value in ours.items():
+        if name in theirs:
+            common += 1
+            values += theirs[name] == value
+    if switches.refined:
+        return (list(ours) == list(theirs)) + values
+    either = len(ours) + len(theirs) - common
+    return (common / either if either else 1.0) + values
 
 
-def overlap(ours: Sequence[Hashable], theirs: Sequence[Hashable], *, in_order: bool = False) -> float:
-    """How much two lists have in common: 1 if equal, the Jaccard index of multisets, or all or nothing."""
-    if list(ours) == list(theirs):
+def overlap(ours: Sequence[str], theirs: Sequence[str], *, in_order: bool = False) -> float:
+    """How much two lists of names have in common: 1 if equal, the Jaccard index of multisets, or 0 or 1."""
+    if ours == theirs:
         return 1.0
     if in_order or not ours or not theirs:
         return 0.0
-    common = sum((Counter(ours) & Counter(theirs)).values())
+    rest = list(theirs)
+    for name in ours:
+        if name in rest:
+            rest.remove(name)
+    common = len(theirs) - len(rest)
     return common / (len(ours) + len(theirs) - common)
 
 
