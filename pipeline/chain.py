@@ -21,6 +21,8 @@ import nbformat
 from envs.retail.files import whole_file
 from pipeline.runs import run_folder
 
+WIDGET = "application/vnd.jupyter.widget-view+json"  # a progress bar: for who watches, not for who reads
+
 # nbconvert's page with everything left out that it would fetch: require.js, MathJax, Mermaid, widgets.
 _TEMPLATE = """{%- extends 'lab/index.html.j2' -%}
 {%- block html_head_js -%}{%- endblock -%}
@@ -112,6 +114,8 @@ def _joined(notebooks: Iterable[Path], title: str) -> nbformat.NotebookNode:
     joined.metadata.update(title=title, language_info={"name": "python"})
     for number, cell in enumerate(joined.cells):
         cell.id = f"cell-{number}"  # two notebooks may use the same id
+        if "outputs" in cell:
+            cell.outputs = [output for output in cell.outputs if WIDGET not in output.get("data", {})]
     return joined
 
 

@@ -52,6 +52,20 @@ def test_the_page_fetches_nothing_and_links_to_each_part(tmp_path):
         assert f'href="#{name}"' in html and f'id="{name}"' in html and f"Title of {name}" in html
 
 
+def test_progress_bars_are_left_out_of_the_page(tmp_path):
+    path = write_notebook(tmp_path / "one.ipynb", "1 + 1")
+    notebook = nbformat.read(path, as_version=4)
+    bar = {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}, "text/plain": "rows: 0% of them"}
+    notebook.cells[-1].outputs = [
+        nbformat.v4.new_output("display_data", bar),
+        nbformat.v4.new_output("display_data", {"text/plain": "something to read"}),
+    ]
+    nbformat.write(notebook, path)
+    write_page([path], tmp_path / "report.html", title="One")
+    html = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "something to read" in html and "0% of them" not in html
+
+
 @pytest.mark.notebook
 def test_a_chain_runs_in_order_with_its_parameters(tmp_path, outputs, capsys):
     first = write_notebook(
