@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 READ_PADDING = 512  # tokens of padding that cost about as much to read as another pass over the model
+SPACE = 64  # tokens that a batch's cache grows by
 T = TypeVar("T")
 
 
@@ -194,15 +195,31 @@ def _layer_class() -> type:
     from transformers.cache_utils import DynamicLayer
 
     class Layer(DynamicLayer):
-        """A layer that has forgotten its first tokens, and knows how many they were."""
+        """A layer that has forgotten its first tokens, and knows how many they were.
+
+        It takes new tokens into space it has set aside; transformers' own copies everything for each token.
+        """
 
         def __init__(self, forgotten: int, sliding: bool) -> None:
             super().__init__()
-            self.forgotten, self.is_sliding = forgotten, sliding
+            self.forgotten, self.is_sliding, self.space = forgotten, sliding, 0
 
         def set(self, keys: Tensor, values: Tensor) -> None:
             self.lazy_initialization(keys, values)
             self.keys, self.values = keys, values
+
+        def update(self, keys: Tensor, values: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
+            if not self.is_initialized:
+                self.set(keys[:, :, :0], values[:, :, :0])
+            held = self.keys.shape[2]
+            total = held + keys.shape[2]
+            if total > self.space:
+                self.space = total + SPACE
+                self.both = [_wider(old, self.space) for old in (self.keys, self.values)]
+            for room, new in zip(self.both, (keys, values), strict=True):
+                room[:, :, held:total] = new
+            self.keys, self.values = (room[:, :, :total] for room in self.both)
+            return self.keys, self.values
 
         def get_seq_length(self) -> int:
             return self.forgotten + super().get_seq_length()
@@ -211,3 +228,9 @@ def _layer_class() -> type:
             return super().get_seq_length() + query_length, self.forgotten
 
     return Layer
+
+
+def _wider(tensor: Tensor, space: int) -> Tensor:
+    wide = tensor.new_empty((*tensor.shape[:2], space, tensor.shape[3]))
+    wide[:, :, : tensor.shape[2]] = tensor
+    return wide

@@ -17,6 +17,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from pipeline.agent import History, Written
@@ -28,16 +29,18 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 PATIENCE = 0.25  # the share of a batch whose turns end before it is broken up
-# Tokens of padding in a batch that cost about as much, for each token written, as another pass over the model:
-# measured on a CPU, where the cache is copied all the time; on a GPU a pass costs more than any padding.
-CPU_PADDING = 4096
+CPU_PADDING = 16_384  # tokens of padding above which a batch is written in two; no limit on a GPU, where one
+# more pass over the model costs more than any padding
 
 
 @dataclass
 class _Row:
-    """An episode between two calls: what its transcript holds in tokens, and a turn that is not ended yet."""
+    """An episode between two calls: what its transcript holds in tokens, and a turn that is not ended yet.
 
-    history: History
+    It does not hold its history, which holds it: in a circle the kept cache would outlive its episode.
+    """
+
+    chance: Random
     ids: list[int] = field(default_factory=list)
     pieces: int = 0  # of the transcript that are in ids
     turn: list[int] = field(default_factory=list)
@@ -50,12 +53,11 @@ class _Row:
     def tokens(self) -> list[int]:
         return self.ids + self.turn
 
-    def catch_up(self, limit: int) -> None:
+    def catch_up(self, history: History, limit: int) -> None:
         """Take in what was written and told since the last call."""
-        transcript = self.history.transcript
-        self.ids += [token for piece in transcript[self.pieces :] for token in piece.ids]
-        self.pieces = len(transcript)
-        self.room = limit if self.history.room is None else min(limit, self.history.room)
+        self.ids += [token for piece in history.transcript[self.pieces :] for token in piece.ids]
+        self.pieces = len(history.transcript)
+        self.room = limit if history.room is None else min(limit, history.room)
 
 
 class LocalAgent:
@@ -108,10 +110,10 @@ class LocalAgent:
 
     def write(self, histories: Sequence[History]) -> list[Written | None]:
         """The turns that ended in this call."""
-        rows = [history.memory or _Row(history) for history in histories]
-        for row in rows:
-            row.history.memory = row
-            row.catch_up(self.max_new_tokens)
+        for history in histories:
+            history.memory = history.memory or _Row(history.chance)
+            history.memory.catch_up(history, self.max_new_tokens)
+        rows = [history.memory for history in histories]
         with _evaluating(self.model):
             padding = CPU_PADDING if self.model.device.type == "cpu" else float("inf")
             for group in alike(rows, lambda row: len(row.tokens), padding):
@@ -166,9 +168,7 @@ class _Pen:
         temperature = self.agent.temperature
         if temperature > 0:
             scores = scores / temperature
-            picked = draw(
-                scores, [0 if row.ended else row.history.chance.getrandbits(63) for row in self.rows]
-            )
+            picked = draw(scores, [0 if row.ended else row.chance.getrandbits(63) for row in self.rows])
         else:
             picked = scores.argmax(-1)
         logprobs = torch.log_softmax(scores, -1).gather(1, picked[:, None]) if self.agent.logprobs else None

@@ -1,9 +1,11 @@
 """LocalAgent writes what its model would write alone: in any batch, with kept caches, greedily or sampled."""
 
+import gc
 import json
 import os
 import subprocess
 import sys
+import weakref
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -255,6 +257,18 @@ def test_unfinished_turns_are_taken_up_where_they_were_left(gpt_oss, tokenizer):
     assert tokens_read(gpt_oss, lambda: writer.write(histories[1:])) <= 3 * 20
     for history, turn in zip(histories, first, strict=True):
         assert turn is None or history.memory.turn == []
+
+
+def test_the_kept_cache_of_an_episode_goes_with_it(gpt_oss, tokenizer):
+    history = History([told(Random(0), 20)], None, Random(0))
+    agent(gpt_oss, tokenizer, keep_cache=True).write([history])
+    kept = weakref.ref(history.memory.kept)
+    gc.disable()  # a circle of references would keep it until the collector comes by
+    try:
+        del history
+        assert kept() is None
+    finally:
+        gc.enable()
 
 
 def test_a_model_with_other_layers_reads_its_histories_again(tokenizer):
