@@ -28,7 +28,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-fast train notebook bench lint format data tiny-base clean
+.PHONY: help setup demo test test-fast train notebook bench lint format data tiny-base reference clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ data: $(DEV)  ## write the shop and all task files again (always the same bytes)
 
 tiny-base: $(DEV) $(MODEL_SET)  ## pre-train the tiny GPT-OSS that stands in for the 20B on a CPU
 	@$(PY) -m pipeline.tiny_base $(ARGS)
+
+reference: $(DEV) $(MODEL_SET)  ## measure the numbers README and notebooks show: three seeds, most of an hour on 2 cores
+	@$(PY) -m pipeline.reference $(ARGS)
 
 clean:  ## remove .venv and caches; runs in outputs/ stay
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis unsloth_compiled_cache

@@ -2,53 +2,52 @@
 
 | notebook | uses |
 | --- | --- |
-| all | run_folder, write_summary, read_summary, report (tables, episodes, plots; a module) |
+| all | run_folder, write_summary, report (tables, episodes, plots; a module) |
 | 00 meet the shop | Shop, RetailEnv, ScriptedCustomer, Action, TOOLS, read_tasks, time_shop |
 | 01 prepare the tasks | generate, doctor, make_shop, run_import, sft_rows, real_vocabulary, write_tasks |
 | 01, to look at | task_report (examples, spreads, lengths, splits; a module) |
-| 02 sft warm-up | resolve, load_model, rows_for, held_out_steps, take_steps, sft_arguments, train_sft |
+| 02 sft warm-up | resolve, load_model, rows_for, held_out_steps, take_steps, sft (training; a module) |
 | 02, to look at | live_curves, training_report (settings, losses, before and after; a module) |
-| any, with a model as customer | LLMCustomer |
-| your own tasks | Task |
+| 03 grpo | load_model, tasks_for, grpo (arguments, training, serving; a module), live_curves |
+| 07 sweep | sweep (grid, runs, ranking; a module) |
+| 03, to look at | grpo_report (what is paid, curves, gains, collapse; a module) |
 
 Whatever needs torch or transformers imports it when called, so `import helpers` stays fast.
 """
 
-from envs.retail.customer import LLMCustomer, ScriptedCustomer
+from envs.retail.customer import ScriptedCustomer
 from envs.retail.database import Shop
 from envs.retail.environment import RetailEnv
 from envs.retail.generator import generate
 from envs.retail.importers import run_import
 from envs.retail.make_shop import make_shop
-from envs.retail.tasks import Action, Task, read_tasks, write_tasks
+from envs.retail.tasks import Action, read_tasks, write_tasks
 from envs.retail.tools import TOOLS
 from envs.retail.validate import doctor
-from pipeline import report, task_report, training_report
+from pipeline import grpo, grpo_report, report, sft, sweep, task_report, training_report
 from pipeline.callbacks import live_curves
 from pipeline.config import resolve
 from pipeline.datasets import real_vocabulary, sft_rows
 from pipeline.model import load_model
-from pipeline.runs import read_summary, run_folder, write_summary
-from pipeline.sft import sft_arguments, train_sft
+from pipeline.runs import run_folder, write_summary
 from pipeline.speed import time_shop
 from pipeline.steps import held_out_steps, take_steps
-from pipeline.task_sets import rows_for
+from pipeline.task_sets import rows_for, tasks_for
 
 __all__ = [
     "TOOLS",
     "Action",
-    "LLMCustomer",
     "RetailEnv",
     "ScriptedCustomer",
     "Shop",
-    "Task",
     "doctor",
     "generate",
+    "grpo",
+    "grpo_report",
     "held_out_steps",
     "live_curves",
     "load_model",
     "make_shop",
-    "read_summary",
     "read_tasks",
     "real_vocabulary",
     "report",
@@ -56,12 +55,13 @@ __all__ = [
     "rows_for",
     "run_folder",
     "run_import",
-    "sft_arguments",
+    "sft",
     "sft_rows",
+    "sweep",
     "take_steps",
     "task_report",
+    "tasks_for",
     "time_shop",
-    "train_sft",
     "training_report",
     "write_summary",
     "write_tasks",

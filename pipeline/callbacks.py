@@ -1,7 +1,7 @@
 """What watches a training run: a line a step in metrics.jsonl, and curves that grow while a notebook runs.
 
-    metrics_log(run, "sft")                # appends {"stage", "step", "loss", …} to run/metrics.jsonl
-    live_curves("loss", "eval_loss")       # one picture in the notebook, drawn again every few seconds
+    metrics_log(run, "sft")                                      # a line a step in run/metrics.jsonl
+    live_curves(Panel("loss", ("loss", "eval_loss")), ...)       # a picture that is drawn again as it grows
 
 Both are made by functions, because a callback's base class comes with transformers, which is heavy.
 """
@@ -9,9 +9,14 @@ Both are made by functions, because a callback's base class comes with transform
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 NOT_METRICS = {"epoch", "total_flos"}
 
@@ -31,8 +36,16 @@ def metrics_log(run: Path, stage: str) -> Any:
     return MetricsLog()
 
 
-def live_curves(*names: str, every_seconds: float = 3.0) -> Any:
-    """A callback that draws the named metrics while training goes on; silent outside notebooks."""
+@dataclass(frozen=True)
+class Panel:
+    """One of the small plots of a picture: its title, and the metrics it shows."""
+
+    title: str
+    names: tuple[str, ...]
+
+
+def live_curves(*panels: Panel, every_seconds: float = 3.0) -> Any:
+    """A callback that draws the panels while training goes on; silent outside notebooks."""
     from IPython.display import display
     from transformers import TrainerCallback
 
@@ -49,26 +62,33 @@ def live_curves(*names: str, every_seconds: float = 3.0) -> Any:
                 self._draw(state)
 
         def _draw(self, state) -> None:
-            figure = curves_figure(state.log_history, names)
-            self.handle.update(figure)
+            self.handle.update(curves_figure(state.log_history, panels))
             self.drawn = monotonic()
 
     return LiveCurves()
 
 
-def curves_figure(history: list[dict[str, Any]], names: tuple[str, ...]) -> Any:
-    """The named metrics of a log over its steps, each in a line."""
+def curves_figure(history: Sequence[Mapping[str, Any]], panels: Sequence[Panel]) -> Figure:
+    """Each panel's metrics over the steps; what was measured now and then is drawn with dots."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7, 3))
-    axes = figure.subplots()
-    for name in names:
-        points = [(entry["step"], entry[name]) for entry in history if name in entry]
-        if points:
-            marker = "o" if name.startswith("eval") else None
-            axes.plot(*zip(*points, strict=True), label=f"{name} (last {points[-1][1]:.3g})", marker=marker)
-    axes.set(xlabel="step", title=f"{len(history)} log entries")
-    if axes.lines:
-        axes.legend(frameon=False)
-    axes.spines[["top", "right"]].set_visible(False)
+    columns = min(3, len(panels))
+    rows = -(-len(panels) // columns)
+    size = (7, 3) if columns == 1 else (4.2 * columns, 2.4 * rows)
+    figure = Figure(figsize=size, layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False).flat
+    for axes, panel in zip(grid, panels, strict=False):
+        for name in panel.names:
+            points = [(entry["step"], entry[name]) for entry in history if name in entry]
+            if points:
+                marker = "o" if name.startswith(("eval", "validation")) else None
+                label = f"{name.removeprefix('terms/').removeprefix('seconds/')} {points[-1][1]:.3g}"
+                axes.plot(*zip(*points, strict=True), label=label, marker=marker, markersize=3)
+        axes.set_title(panel.title, fontsize="medium")
+        axes.set_xlabel("step")
+        if axes.lines:
+            axes.legend(frameon=False, fontsize="x-small")
+        axes.spines[["top", "right"]].set_visible(False)
+    for axes in figure.axes[len(panels) :]:
+        axes.set_visible(False)
     return figure

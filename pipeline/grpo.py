@@ -1,6 +1,6 @@
 """Reinforcement learning: TRL's GRPOTrainer, with rewards from tools that are really executed.
 
-    model, tokenizer = load_model(with_changes(config, model=str(sft.adapter)))
+    model, tokenizer = load_model(config, run / "sft" / "adapter")
     arguments = grpo_arguments(config, run)           # TRL's GRPOConfig: look at it, change it
     result = train_grpo(model, tokenizer, shop, config, arguments)
     result.adapter                                    # the best by success on validation
@@ -10,6 +10,7 @@ begins with easy levels; groups of episodes that all earn the same teach nothing
 A killed run goes on from its last checkpoint when called again, to the same end.
 
     python -m pipeline.grpo --profile tiny --run demo
+    torchrun --nproc_per_node=2 -m pipeline.grpo --profile gpu80 --run demo      # a share of the batch each
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ from typing import TYPE_CHECKING, Any
 from envs.retail.database import Shop
 from envs.retail.files import read_json, whole_file
 from envs.retail.tasks import Task
-from pipeline.config import Config, from_command_line, with_changes
+from pipeline.config import Config, from_command_line
+from pipeline.grpo_rewards import Reward, episode_reward, shuffled
+from pipeline.grpo_rollouts import customer_rollouts, serve, validation
 from pipeline.runs import run_folder
 from pipeline.sft import FINISHED, get_last_checkpoint, keep_full_precision
 from pipeline.task_sets import tasks_for
@@ -35,6 +38,16 @@ from pipeline.task_sets import tasks_for
 if TYPE_CHECKING:
     import pandas as pd
     from trl import GRPOConfig
+
+__all__ = [
+    "GRPOResult",
+    "build_grpo_trainer",
+    "curriculum",
+    "grpo_arguments",
+    "serve",
+    "shuffled",
+    "train_grpo",
+]
 
 
 @dataclass(frozen=True)
@@ -112,26 +125,26 @@ def build_grpo_trainer(
     arguments: GRPOConfig,
     *,
     tasks: Sequence[Task] | None = None,
-    reward: Callable[..., list[float | None]] | None = None,
+    change_reward: Callable[[Reward, Config], Reward] | None = None,
 ) -> Any:
-    """TRL's GRPOTrainer over tasks, in the config's way; `reward` replaces the one the config names."""
+    """TRL's GRPOTrainer over tasks, in the config's way; `change_reward` makes another of its reward."""
     from datasets import Dataset
-    from trl import GRPOTrainer
 
     from envs.retail.tools import schemas
     from pipeline.callbacks import metrics_log
     from pipeline.datasets import grpo_prompts
     from pipeline.grpo_desks import Desk, tool_desk
-    from pipeline.grpo_rewards import episode_reward
-    from pipeline.grpo_rollouts import customer_rollouts
+    from pipeline.grpo_trainer import shop_trainer
 
     way = "plan" if config.mode == "plan" else config.grpo_way
     if tasks is None:
         tasks = curriculum(tasks_for(shop, config, "train", stage="grpo"), config.seed)
     run = Path(arguments.output_dir).parent
-    trainer = GRPOTrainer(
+    log = run / "episodes.jsonl" if arguments.process_index == 0 else None
+    reward = episode_reward(way, config, tokenizer, log)
+    trainer = shop_trainer()(
         model=model,
-        reward_funcs=reward or episode_reward(way, config, tokenizer, run / "episodes.jsonl"),
+        reward_funcs=change_reward(reward, config) if change_reward else reward,
         args=arguments,
         train_dataset=Dataset.from_list(grpo_prompts(tasks, mode=config.mode)),
         processing_class=tokenizer,
@@ -165,9 +178,8 @@ def train_grpo(
         config: The run's config.
         arguments: TRL's arguments; everything is written to their `output_dir`.
         callbacks: More of the trainer's callbacks, such as live curves.
-        build: `tasks` or `reward` of `build_grpo_trainer`.
+        build: `tasks` or `change_reward` of `build_grpo_trainer`.
     """
-    from pipeline.grpo_rollouts import validation
     from pipeline.grpo_watch import watch
 
     output = Path(arguments.output_dir)
@@ -186,9 +198,11 @@ def train_grpo(
         "resumed_from": last,
         "seconds": round(perf_counter() - start, 1),
     }
-    tokenizer.save_pretrained(str(output / "best"))
-    with whole_file(output / FINISHED) as out:
-        json.dump(record, out)
+    if trainer.is_world_process_zero():
+        tokenizer.save_pretrained(str(output / "best"))
+        with whole_file(output / FINISHED) as out:
+            json.dump(record, out)
+    trainer.accelerator.wait_for_everyone()
     return _taken_up(model, output)
 
 
@@ -210,10 +224,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     adapter = run / "sft" / "adapter"
     if not adapter.exists():
         parser.error(f"{adapter} is missing: run `python -m pipeline.sft --run {options.run}` first")
-    config.save(run)
+    config.save(run / "grpo")
     from pipeline.model import load_model
 
-    model, tokenizer = load_model(with_changes(config, model=str(adapter)))
+    model, tokenizer = load_model(config, adapter)
     result = train_grpo(model, tokenizer, Shop.load(), config, grpo_arguments(config, run))
     resumed = f", resumed from {result.resumed_from}" if result.resumed_from else ""
     print(f"{result.adapter}: {result.seconds} s{resumed}")

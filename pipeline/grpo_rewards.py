@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from statistics import fmean
 from typing import Any
 
@@ -22,6 +23,7 @@ from pipeline.grpo_watch import episode_metrics
 from pipeline.harmony_parse import Vocabulary
 from pipeline.rewards import Breakdown, score
 
+Reward = Callable[..., list[float | None]]
 SAMPLES = 2  # episodes of a step that are written down
 
 
@@ -46,16 +48,14 @@ class Scored:
     failure: str = ""
 
 
-def episode_reward(
-    way: str, config: Config, tokenizer: Any, log: Path, every: int = 5
-) -> Callable[..., list[float | None]]:
+def episode_reward(way: str, config: Config, tokenizer: Any, log: Path | None, every: int = 5) -> Reward:
     """The reward function for TRL.
 
     Args:
         way: One of `grpo_desks.WAYS`.
         config: Names the profiles and their weights.
         tokenizer: The model's.
-        log: Where sample episodes are written, one JSON line each.
+        log: Where sample episodes are written, one JSON line each; None: nowhere.
         every: Steps between two samples.
     """
     vocabulary, weights = Vocabulary.of(tokenizer), weights_of(config.reward)
@@ -67,11 +67,23 @@ def episode_reward(
         ]
         for name, value in step_metrics(scored, config.num_generations).items():
             log_metric(name, value)
-        if trainer_state.global_step % every == 0:
+        if log and trainer_state.global_step % every == 0:
             _write(log, trainer_state.global_step, scored, completion_ids, vocabulary)
         return [one.breakdown.total if one.breakdown else None for one in scored]
 
     return reward
+
+
+def shuffled(reward: Reward, config: Config) -> Reward:
+    """A control that must not improve: each group's rewards, dealt out to its episodes by chance."""
+
+    def dealt(trainer_state, **row) -> list[float | None]:
+        earned, group = reward(trainer_state=trainer_state, **row), config.num_generations
+        random = Random(f"shuffled/{config.seed}/{trainer_state.global_step}")
+        groups = [earned[start : start + group] for start in range(0, len(earned), group)]
+        return [value for one in groups for value in random.sample(one, len(one))]
+
+    return dealt
 
 
 def _scored(

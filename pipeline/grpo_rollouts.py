@@ -1,25 +1,27 @@
 """Episodes for reinforcement learning from our own loop: sampled for training, greedy for validation.
 
     trainer = GRPOTrainer(..., rollout_func=customer_rollouts(shop, config, tokenizer))
-    episodes = validation(model, tokenizer, shop, config)()
+    episodes = serve(model, tokenizer, shop, config, tasks_for(shop, config, "test"))
 
 TRL sets the desks (pipeline/grpo_desks.py), asks for one episode each, and gets the tokens with a mask that
 keeps the tools' and the customer's words out of the loss. The chance of an episode comes from the run's seed,
-the step and the process, so a resumed run draws what the killed one would have drawn.
+the step, its task and its number in the group: a resumed run draws what the killed one would have drawn, and
+several processes what one would.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from envs.retail.customer import ScriptedCustomer
 from envs.retail.database import Shop
+from envs.retail.tasks import Task
 from pipeline.config import Config
 from pipeline.episode import Episode
 from pipeline.task_sets import tasks_for
 
-VALIDATION_BATCH = 32
+SERVED_AT_ONCE = 32
 
 
 def customer_rollouts(shop: Shop, config: Config, tokenizer: Any) -> Callable[[list[Any], Any], dict]:
@@ -34,8 +36,11 @@ def customer_rollouts(shop: Shop, config: Config, tokenizer: Any) -> Callable[[l
             temperature=config.temperature,
             max_new_tokens=config.max_turn_length,
         )
+        agent.write = trainer.clock.around("generation", agent.write)
         desks = trainer.environments
-        seed = f"{config.seed}/{trainer.state.global_step}/{trainer.accelerator.process_index}"
+        whole_groups = len(desks) % config.num_generations == 0
+        part = 0 if whole_groups else trainer.accelerator.process_index
+        seed = f"{config.seed}/{trainer.state.global_step}/{part}"
         rollouts = play(
             agent, shop, [d._task for d in desks], batch_size=len(desks), seed=seed, **_rules(config)
         )
@@ -52,29 +57,28 @@ def customer_rollouts(shop: Shop, config: Config, tokenizer: Any) -> Callable[[l
     return roll
 
 
-def validation(model: Any, tokenizer: Any, shop: Shop, config: Config) -> Callable[[], list[Episode]]:
-    """A function that serves the validation tasks greedily, as the model is by then."""
+def serve(model: Any, tokenizer: Any, shop: Shop, config: Config, tasks: Sequence[Task]) -> list[Episode]:
+    """The tasks served greedily by the model as it is, in the config's mode and way."""
     from pipeline.local_agent import LocalAgent
     from pipeline.rollouts import play
 
+    length = config.max_completion_length if config.mode == "plan" else config.max_turn_length
+    played = play(
+        LocalAgent(model, tokenizer, max_new_tokens=length),
+        shop,
+        tasks,
+        mode=config.mode,
+        customer=None if config.grpo_way == "tools" else ScriptedCustomer,
+        batch_size=SERVED_AT_ONCE,
+        **_rules(config),
+    )
+    return [rollout.episode for rollout in played]
+
+
+def validation(model: Any, tokenizer: Any, shop: Shop, config: Config) -> Callable[[], list[Episode]]:
+    """A function that serves the validation tasks, as the model is by then."""
     tasks = tasks_for(shop, config, "validation")
-    customer = None if config.grpo_way == "tools" else ScriptedCustomer
-
-    def serve() -> list[Episode]:
-        length = config.max_completion_length if config.mode == "plan" else config.max_turn_length
-        agent = LocalAgent(model, tokenizer, max_new_tokens=length)
-        played = play(
-            agent,
-            shop,
-            tasks,
-            mode=config.mode,
-            customer=customer,
-            batch_size=VALIDATION_BATCH,
-            **_rules(config),
-        )
-        return [rollout.episode for rollout in played]
-
-    return serve
+    return lambda: serve(model, tokenizer, shop, config, tasks)
 
 
 def _rules(config: Config) -> dict[str, Any]:

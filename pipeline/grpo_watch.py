@@ -122,8 +122,8 @@ def watch(
             improved = not self.seen or success > max(value for _, value in self.seen)
             self.seen.append((state.global_step, success))
             self.waited = 0 if improved else self.waited + 1
-            if improved:
-                trainers[0].model.save_pretrained(str(best))
+            if improved and state.is_world_process_zero:
+                trainers[0].accelerator.unwrap_model(trainers[0].model).save_pretrained(str(best))
             self.busy = True  # this log is ours: not to be counted as one of training
             Trainer.log(trainers[0], metrics)
             self.busy = False

@@ -1,6 +1,7 @@
 """Loads a model with its LoRA adapter and tokenizer: the tiny base on a CPU just as the 20B on a GPU.
 
     model, tokenizer = load_model(config)        # a hub name, a local model or an adapter's folder
+    model, tokenizer = load_model(config, run / "sft" / "adapter")      # go on from a stage
     adapted_modules(model)                       # {"self_attn.q_proj": 24, ...}: what the adapter changes
 
 Unsloth patches transformers, TRL and PEFT when it is imported, so it must come first: only this module
@@ -18,7 +19,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import PROFILES, Config
+from pipeline.config import PROFILES, Config, with_changes
 from pipeline.harmony import RESPONSE_TEMPLATE, chat_template
 from pipeline.tiny_base import FOLDER as TINY_BASE
 from pipeline.tiny_tokenizer import prompt_fingerprint
@@ -34,8 +35,17 @@ class ModelError(RuntimeError):
     """A model that cannot be loaded as asked; the message names the way out."""
 
 
-def load_model(config: Config) -> tuple[Any, Any]:
-    """The model of a config, with a LoRA adapter that can be trained on, and its tokenizer."""
+def load_model(config: Config, adapter: Path | None = None) -> tuple[Any, Any]:
+    """The model of a config, with a LoRA adapter that can be trained on, and its tokenizer.
+
+    Args:
+        config: The run's config.
+        adapter: A stage's adapter to go on from; without one, a new adapter on the config's model.
+    """
+    if adapter is not None:
+        if not adapter.is_dir():
+            raise ModelError(f"there is no adapter in {adapter}: run the warm-up with the same RUN first")
+        config = with_changes(config, model=str(adapter))
     on_gpu = _gpu_for(config)
     source = resolve_source(config)
     _import_unsloth()

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from pipeline.callbacks import Panel
 from pipeline.config import Config
 from pipeline.report import left_aligned
 from pipeline.steps import SPEAK, StepReport
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from pandas.io.formats.style import Styler
 
+LOSSES = Panel("loss per trained token", ("loss", "eval_loss"))
 _RATES = (
     ("valid call", "valid_rate", "calls"),
     ("right action", "name_accuracy", "calls"),

@@ -60,7 +60,7 @@ def test_bringing_ones_own_file(tmp_path):
 @pytest.mark.torch
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["agent", "plan"])
-def test_warming_up_trains_and_measures_before_and_after(tmp_path, monkeypatch, mode):
+def test_warming_up_and_refining_train_and_measure_before_and_after(tmp_path, monkeypatch, mode):
     small = {"TRAIN_TASKS": 24, "VALIDATION_TASKS": 4, "SFT_EVAL_STEPS": 3, "SFT_BATCH_SIZE": 4}
     for name, value in small.items():
         monkeypatch.setenv(f"GPTOSS_{name}", str(value))
@@ -72,3 +72,33 @@ def test_warming_up_trains_and_measures_before_and_after(tmp_path, monkeypatch, 
     trained = adapter.stat().st_mtime_ns
     again, _ = run("02_sft_warmup", tmp_path, quiet=False, PROFILE="tiny", MODE=mode, HELD_OUT=2)
     assert again["after"] == summary["after"] and adapter.stat().st_mtime_ns == trained
+    refined(tmp_path, mode)
+
+
+SHORT = {
+    "grpo_max_steps": 2,
+    "grpo_eval_steps": 1,
+    "grpo_batch_size": 4,
+    "grpo_accumulation": 1,
+    "num_generations": 2,
+    "validation_tasks": 2,
+    "max_turns": 3,
+}
+
+
+def refined(folder: Path, mode: str) -> None:
+    """Reinforcement learning on top of a warm-up, its control, and in agent mode a sweep over it."""
+    given = {"PROFILE": "tiny", "MODE": mode, "HELD_OUT": 2, "SETTINGS": SHORT}
+    summary, shown = run("03_grpo_refine", folder, quiet=False, **given)
+    assert len(summary["before"]) == len(summary["after"]) == 2
+    assert [entry["step"] for entry in summary["history"] if "loss" in entry] == [1, 2]
+    assert "the gold actions and an answer" in shown
+    best = folder / "run" / "grpo" / "best" / "adapter_model.safetensors"
+    trained = best.stat().st_mtime_ns
+    again, _ = run("03_grpo_refine", folder, quiet=False, **given)
+    assert again["after"] == summary["after"] and best.stat().st_mtime_ns == trained
+    if mode == "agent":
+        given |= {"GRID": {"num_generations": [2, 3]}}
+        found, ranking = run("07_sweep", folder, quiet=False, **given)
+        kinds = [type(cell) for cell in found["cells"].values()]
+        assert "failed" in ranking and kinds == [list, str], "a batch of 4 has no groups of 3"

@@ -69,8 +69,8 @@ if way == "customer":
 else:
     trainer._generate_single_turn = lambda ids, *_, **__: ([gold(tokenizer.decode(one)) for one in ids], None)
 seen = []
-compute = trainer._compute_loss
-def look(model, inputs):
+compute = trainer.compute_loss
+def look(model, inputs, *arguments, **named):
     mask = inputs["completion_mask"] * inputs.get("tool_mask", inputs["completion_mask"])
     rows = (inputs["completion_ids"], mask, inputs["completion_mask"])
     for ids, kept, real in zip(*(row.tolist() for row in rows)):
@@ -82,8 +82,8 @@ def look(model, inputs):
                 runs[-1][1].append(token)
         words = [[trained, tokenizer.decode(tokens)] for trained, tokens in runs]
         seen.append({"trained": [w for t, w in words if t], "told": [w for t, w in words if not t]})
-    return compute(model, inputs)
-trainer._compute_loss = look
+    return compute(model, inputs, *arguments, **named)
+trainer.compute_loss = look
 trainer.train()
 log = [line for line in trainer.state.log_history if "reward" in line][0]
 print(json.dumps({"seen": seen, "expected": expected, "log": log}))
@@ -125,7 +125,8 @@ from envs.retail.database import Shop
 from pipeline.grpo import grpo_arguments, train_grpo
 # The untrained model earns nothing, and nothing is learned from that: here it is paid for different tokens.
 paid = lambda completion_ids, **_: [float(len(set(ids))) for ids in completion_ids]
-result = train_grpo(model, tokenizer, Shop.load(), config, grpo_arguments(config, run), reward=paid)
+arguments = grpo_arguments(config, run)
+result = train_grpo(model, tokenizer, Shop.load(), config, arguments, change_reward=lambda *_: paid)
 print("resumed from", result.resumed_from)
 model.save_pretrained(run / "last")
 """
@@ -176,3 +177,79 @@ def test_a_killed_run_goes_on_to_the_same_end(tmp_path):
     assert float((difference / sum(w.square().sum() for w in theirs.values())).sqrt()) < 1e-3
     again = _process(whole)  # a finished run is taken up, not repeated
     assert "resumed from None" in again.stdout
+
+
+_LEAN = """
+import json, sys
+from pathlib import Path
+from pipeline.config import resolve
+from pipeline.model import load_model
+config = resolve("tiny", environ={}, num_generations=2, grpo_batch_size=4, grpo_accumulation=1)
+model, tokenizer = load_model(config)
+import torch
+from trl import GRPOTrainer
+from envs.retail.database import Shop
+from pipeline.grpo import build_grpo_trainer, grpo_arguments
+from pipeline.task_sets import tasks_for
+shop = Shop.load()
+arguments = grpo_arguments(config, Path(sys.argv[1]), max_steps=1, save_strategy="no", report_to=[])
+tasks = tasks_for(shop, config, "train", 2)
+trainer = build_grpo_trainer(model, tokenizer, shop, config, arguments, tasks=tasks)
+trainer.current_gradient_accumulation_steps = 1
+model.train()
+torch.manual_seed(0)
+
+def batch(advantages, with_tools):
+    rows = len(advantages)
+    prompts, answers = torch.randint(1, 30, (rows,)), torch.randint(1, 40, (rows,))
+    places = torch.arange(40)
+    made = {
+        "prompt_ids": torch.randint(5, 2000, (rows, 40)),
+        "prompt_mask": (places[None] >= 40 - prompts[:, None]).long(),
+        "completion_ids": torch.randint(5, 2000, (rows, 40)),
+        "completion_mask": (places[None] < answers[:, None]).long(),
+        "advantages": torch.tensor(advantages),
+        "num_items_in_batch": torch.tensor(77.0),
+    }
+    if with_tools:
+        made["tool_mask"] = torch.randint(0, 2, (rows, 40))
+        made["old_per_token_logps"] = -5 * torch.rand(rows, 40)
+    return made
+
+def told(compute, inputs):
+    model.zero_grad()
+    loss = compute(model, inputs)
+    loss.backward()
+    return loss.item(), torch.cat([p.grad.flatten() for p in model.parameters() if p.requires_grad])
+
+for advantages in ([1.0, -1.0, 0.0, 0.0], [0.0, 0.5, -0.5, 2.0], [0.0, 0.0, 0.0, 0.0]):
+    for with_tools in (False, True):
+        inputs = batch(advantages, with_tools)
+        whole, whole_grad = told(lambda m, i: GRPOTrainer.compute_loss(trainer, m, i), dict(inputs))
+        seen = []
+        inner, trainer._compute_loss = trainer._compute_loss, lambda m, i: (seen.append(i), inner(m, i))[1]
+        lean, lean_grad = told(trainer.compute_loss, dict(inputs))
+        trainer._compute_loss = inner
+        rows, width = seen[0]["completion_ids"].shape
+        norm, apart = float(whole_grad.norm()), float((whole_grad - lean_grad).norm())
+        worth = max(1, sum(a != 0 for a in advantages))
+        print(json.dumps({"rows": rows, "worth": worth, "width": width, "all": 80, "norm": norm,
+            "loss": abs(whole - lean), "grad": apart / (1e-9 + norm)}))
+"""
+
+
+def test_leaving_out_what_teaches_nothing_changes_no_gradient(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", _LEAN, str(tmp_path)],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    seen = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    assert len(seen) == 6 and sum(one["norm"] > 1e-3 for one in seen) == 4
+    for one in seen:
+        assert one["rows"] == one["worth"] and one["width"] < one["all"]
+        assert one["loss"] < 1e-5 and (one["grad"] < 1e-4 or one["norm"] < 1e-9)

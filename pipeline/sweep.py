@@ -1,0 +1,144 @@
+"""Tries settings in a grid: one papermill run of a notebook for each cell, and a ranking of the cells.
+
+    cells = grid({"grpo_learning_rate": [5e-5, 1e-4], "temperature": [0.7, 1.0]})
+    results = run_sweep(Path("notebooks/03_grpo_refine.ipynb"), run, cells, WARM_UP="demo", PROFILE="tiny")
+    ranking(results); plot_sweep(results)
+
+Each cell has a run folder of its own under `<run>/sweep/`. A cell that is finished is not run again, one that
+failed is tried again, and its error stands in the table: it does not end the sweep.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+from envs.retail.files import read_json, whole_file
+from pipeline.grpo_report import interval, points
+from pipeline.report import left_aligned
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas.io.formats.style import Styler
+
+FAILED = "failed.json"
+Settings = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """What came of one cell: the held-out tasks it solved before and after, or its error."""
+
+    settings: Settings
+    before: tuple[bool, ...] = ()
+    after: tuple[bool, ...] = ()
+    seconds: float = 0.0
+    error: str = ""
+
+    @property
+    def name(self) -> str:
+        """Its settings in a line."""
+        return cell_name(self.settings)
+
+
+def grid(values: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+    """Every combination of the values, as the settings of one cell each."""
+    return [dict(zip(values, chosen, strict=True)) for chosen in product(*values.values())]
+
+
+def cell_name(settings: Settings) -> str:
+    """What a cell is called, in tables and as a folder."""
+    return ",".join(f"{name}={value}" for name, value in settings.items()).replace("/", "_") or "defaults"
+
+
+def run_sweep(notebook: Path, run: Path, cells: Sequence[Settings], **parameters: Any) -> list[CellResult]:
+    """Run the notebook once for each cell.
+
+    Args:
+        notebook: One that takes RUN and SETTINGS, and leaves a summary with `before`, `after` and `seconds`.
+        run: The folder of the sweep.
+        cells: The settings of each run, as `grid` makes them.
+        parameters: The same for all cells.
+    """
+    from tqdm.auto import tqdm
+
+    results = []
+    for settings in tqdm(cells, desc="cells"):
+        folder = run / "sweep" / cell_name(settings)
+        if not _summary(notebook, folder).exists():
+            _execute(notebook, folder, parameters | {"SETTINGS": parameters.get("SETTINGS", {}) | settings})
+        results.append(_result(notebook, folder, settings))
+    return results
+
+
+def _summary(notebook: Path, folder: Path) -> Path:
+    return folder / "summaries" / f"{notebook.stem}.json"
+
+
+def _execute(notebook: Path, folder: Path, parameters: Mapping[str, Any]) -> None:
+    from papermill import execute_notebook
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / FAILED).unlink(missing_ok=True)
+    try:
+        execute_notebook(
+            str(notebook),
+            str(folder / notebook.name),
+            {**parameters, "RUN": str(folder.resolve())},
+            cwd=str(notebook.parent.resolve()),
+            progress_bar=False,
+        )
+    except Exception as error:  # whatever it is: the other cells are still worth running
+        with whole_file(folder / FAILED) as out:
+            json.dump({"error": getattr(error, "evalue", "") or str(error).strip().splitlines()[-1]}, out)
+
+
+def _result(notebook: Path, folder: Path, settings: Settings) -> CellResult:
+    if (folder / FAILED).exists():
+        return CellResult(settings, error=read_json(folder / FAILED)["error"])
+    found = read_json(_summary(notebook, folder))
+    return CellResult(settings, tuple(found["before"]), tuple(found["after"]), found["seconds"])
+
+
+def ranked(results: Sequence[CellResult]) -> list[CellResult]:
+    """The best first, failed ones last."""
+    return sorted(results, key=lambda one: (bool(one.error), -fmean(one.after or (0.0,))))
+
+
+def ranking(results: Sequence[CellResult]) -> Styler:
+    """The cells by success on held-out tasks, with 95 % intervals over tasks."""
+    rows = []
+    for place, one in enumerate(ranked(results), 1):
+        if one.error:
+            rows.append(("failed", one.name, one.error[:80], "", ""))
+            continue
+        low, high = interval(one.after)
+        gain = points([float(new) - float(old) for old, new in zip(one.before, one.after, strict=True)])
+        solved = f"{fmean(one.after):.1%}  [{low:.0%}, {high:.0%}] of {len(one.after)}"
+        rows.append((place, one.name, solved, gain, f"{one.seconds:.0f} s"))
+    return left_aligned(rows, ["", "settings", "tasks solved after", "gain", "training"])
+
+
+def plot_sweep(results: Sequence[CellResult]) -> Figure:
+    """Success after training with its interval for each cell, the best on top."""
+    from matplotlib.figure import Figure
+
+    whole = [one for one in ranked(results) if not one.error][::-1]
+    figure = Figure(figsize=(8, 1 + 0.4 * len(whole)), layout="constrained")
+    axes = figure.subplots()
+    for place, one in enumerate(whole):
+        low, high = interval(one.after)
+        axes.plot([low, high], [place, place], color="#9aa5b1")
+        axes.plot(fmean(one.after), place, "o", color="#4a90d9")
+    if whole:
+        axes.axvline(fmean(whole[0].before), color="#d9822b", linestyle=":", label="before")
+        axes.legend(frameon=False)
+    axes.set_yticks(range(len(whole)), [one.name for one in whole])
+    axes.set_xlabel(f"share of {len(whole[0].after) if whole else 0} held-out tasks solved")
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
