@@ -44,7 +44,7 @@ class Panel:
     names: tuple[str, ...]
 
 
-def live_curves(*panels: Panel, every_seconds: float = 3.0) -> Any:
+def live_curves(*panels: Panel, every_seconds: float = 10.0) -> Any:
     """A callback that draws the panels while training goes on; silent outside notebooks."""
     from IPython.display import display
     from transformers import TrainerCallback

@@ -131,7 +131,7 @@ PROFILES: dict[str, dict[str, Any]] = {
         "sft_accumulation": 1,
         "sft_learning_rate": 2e-3,
         "sft_warmup_steps": 10,
-        "sft_eval_steps": 130,
+        "sft_eval_steps": 325,
         "grpo_epochs": 1.0,
         "grpo_batch_size": 16,
         "grpo_accumulation": 4,
@@ -147,7 +147,7 @@ PROFILES: dict[str, dict[str, Any]] = {
     "gpu80": _GPT_OSS,
     "spark": _GPT_OSS | {"offload_embedding": False},  # unified memory: nothing to gain
 }
-_TINY_PLAN = {"train_tasks": 2400, "sft_eval_steps": 240}  # rows of a third of the tokens
+_TINY_PLAN = {"train_tasks": 2400, "sft_eval_steps": 600}  # rows of a third of the tokens
 _OF_MODE = {
     "agent": {"max_seq_length": 5632, "max_completion_length": 2560},
     "plan": {"max_completion_length": 512, "max_seq_length": 2048, "levels": (1, 2)},

@@ -17,7 +17,7 @@ from random import Random
 
 from pipeline.harmony import Call, Developer, Message, System, ToolResult
 from pipeline.plan import render_plan
-from pipeline.tiny_phrases import KNOWN_AS, in_a_letter
+from pipeline.tiny_phrases import ASK_FIRST, KNOWN_AS, in_a_letter
 from pipeline.tiny_talk import WISHES, Talk, about_me, ask, browse, home, identity
 from pipeline.tiny_world import Case, digits, name
 
@@ -33,7 +33,7 @@ def conversations(
         dictation: The share of dictations; 1.0 leaves out system and developer message as well.
     """
     while True:
-        talk = Talk(Case.draw(random), random, thinks=random.random() < 0.3)
+        talk = Talk(Case.draw(random, words), random, random.random() < 0.3, words)
         kind = _dictate if random.random() < dictation else random.choice(KINDS)
         kind(talk, words)
         if dictation >= 1.0:
@@ -60,19 +60,21 @@ def _dictate(talk: Talk, words: Sequence[str]) -> None:
 
 
 def _serve(talk: Talk, words: Sequence[str]) -> None:
-    """Somebody wants something done; who they are is found out first, a write is sometimes confirmed."""
+    """Somebody wants something done; who they are is found out first, a write is confirmed if they ask so."""
     case, random = talk.case, talk.random
     who, identify = identity(talk)
     wish = random.choice(WISHES)
     want, write, done = wish(talk)
-    told_id = random.random() < (0.15 if wish is not home else 0.5)
+    asks_first = wish not in (ask, about_me) and random.random() < 0.15
+    wanted = f"{want} {random.choice(ASK_FIRST)}" if asks_first else want
+    told_id = random.random() < (0.35 if wish is not home else 0.5)
     if told_id:
         who += f" {_person_id(talk)}"
     if random.random() < 0.8:
         chat = " ".join(random.sample(words, min(len(words), random.randint(0, 8)))).strip()
-        talk.user(in_a_letter(random, who, want, chat if random.random() < 0.2 else ""))
+        talk.user(in_a_letter(random, who, wanted, chat if random.random() < 0.2 else ""))
     else:
-        talk.user(in_a_letter(random, "", want))
+        talk.user(in_a_letter(random, "", wanted))
         talk.say(
             "Could you tell me your name and zip code, or your email?", "Please tell me who you are first."
         )
@@ -86,7 +88,7 @@ def _serve(talk: Talk, words: Sequence[str]) -> None:
         _read_person(talk)
     if wish not in (about_me, home):
         _read_record(talk)
-    if wish not in (ask, about_me) and random.random() < 0.2:
+    if asks_first:
         talk.say(f"I will do this: {want} Is that right?", f"Do you confirm {case.record_id}? (yes/no)")
         talk.user("Yes.", "Yes, please.", "yes", "Right, go ahead.")
     write()
@@ -99,6 +101,7 @@ def _serve(talk: Talk, words: Sequence[str]) -> None:
 def _brief(talk: Talk, words: Sequence[str]) -> None:
     """Somebody known wants one thing, and it is done at once: many decisions in few tokens."""
     wish = talk.random.choice((*WISHES, browse))
+    talk.record_is_read = False
     want, write, done = wish(talk)
     talk.user(in_a_letter(talk.random, _person_id(talk) if wish is home else "", want))
     if wish is ask:
@@ -128,8 +131,8 @@ def _plan(talk: Talk, words: Sequence[str]) -> None:
     """Somebody says all at once, and every call stands in one answer."""
     who, identify = identity(talk)
     wish = talk.random.choice([wish for wish in (*WISHES, browse) if wish is not about_me])
+    talk.record_is_read = talk.thinks = False
     want, write, _ = wish(talk)
-    talk.thinks = False
     identify()
     if wish is home:
         who += f" {_person_id(talk)}"
@@ -152,4 +155,4 @@ def _browse(talk: Talk, words: Sequence[str]) -> None:
     talk.say(done)
 
 
-KINDS = (*[_serve] * 5, *[_brief] * 3, *[_plan] * 3, _browse)
+KINDS = (*[_serve] * 4, *[_brief] * 6, *[_plan] * 3, _browse)

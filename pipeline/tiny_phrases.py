@@ -147,6 +147,14 @@ BY_EMAIL = (
     "I signed up as {email}.",
     "My account belongs to {email}.",
     "It is {name}, email {email}.",
+    "Please look for {email}.",
+    "I gave you {email} when I joined.",
+    "{email} is the address you have of me.",
+    "Write to {email} if need be, that is me.",
+    "I log in with {email}.",
+    "The name is {name}, and mail goes to {email}.",
+    "Your letters reach me at {email}.",
+    "I, {name}, am in your books with {email}.",
 )
 BY_NAME = (
     "My name is {name} and my zip code is {zip}.",
@@ -157,6 +165,10 @@ BY_NAME = (
     "You have me as {name}, zip {zip}.",
     "It is {name} here, and my zip is {zip}.",
     "The account is under {name}, zip code {zip}.",
+    "Please look for {name} in {zip}.",
+    "{name} speaking, I live in {city} ({zip}).",
+    "I have no email. My name is {name}, and I am from {city}, {zip}.",
+    "Zip {zip}, name {name}.",
 )
 KNOWN_AS = (
     "My {person} id is {id}.",
@@ -164,6 +176,13 @@ KNOWN_AS = (
     "I am {person} {id}.",
     "The id of my account is {id}.",
     "User id: {id}.",
+)
+
+ASK_FIRST = (
+    "Ask me before you change anything.",
+    "But tell me first what you will do.",
+    "Please repeat it to me before you do it.",
+    "Do nothing before I have said yes.",
 )
 
 _GREETINGS = (

@@ -7,7 +7,7 @@ talk.user(f"{said} {wanted}"); identify(); write(); talk.say(done)
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
@@ -15,6 +15,12 @@ from pipeline.harmony import Analysis, Call, Final, Message, ToolResult, User
 from pipeline.tiny_phrases import BY_EMAIL, BY_NAME, REASONS, WANTED
 from pipeline.tiny_world import ADDRESS, SITES, TOOL_NAMES, Case, Record, address, digits, entry
 
+SPOKEN = (  # as people give an address, which is another order than a tool's
+    "{address1}, {address2}, {city}, {state} {zip}, {country}",
+    "{address1}, {address2}, {city}, {state} {zip} in the {country}",
+    "{address1}, {address2}, {zip} {city}, {state}, {country}",
+    "{address1}, {address2}, {city}, {state}, {country}, {zip}",
+)
 NAME_KEYS = (
     ("first_name", "last_name", "zip"),
     ("first", "last", "postcode"),
@@ -24,10 +30,11 @@ Wish = tuple[str, Callable[[], None], str]  # what the person says, the call tha
 
 
 class Talk:
-    """Collects a conversation."""
+    """Collects a conversation; `words` are what names may be made of."""
 
-    def __init__(self, case: Case, random: Random, thinks: bool):
-        self.case, self.random, self.thinks = case, random, thinks
+    def __init__(self, case: Case, random: Random, thinks: bool, words: Sequence[str] = ()):
+        self.case, self.random, self.thinks, self.words = case, random, thinks, words
+        self.record_is_read = True  # before anything is done with it
         self.messages: list[Message] = []
 
     def user(self, *choices: str) -> None:
@@ -125,8 +132,8 @@ def _replace(talk: Talk, use: str) -> Wish:
 
 def move(talk: Talk) -> Wish:
     """Have a record sent to another address."""
-    case, new = talk.case, address(talk.random)
-    said = talk.wanted("move", to=_spoken(new))
+    case, new = talk.case, address(talk.random, talk.words)
+    said = talk.wanted("move", to=_spoken(talk, new))
     arguments = {f"{case.site.record}_id": case.record_id, **{key: new[key] for key in ADDRESS}}
     after = case.receipt(address=new)
     done = f"{case.record_id} goes to {new['address1']}, {new['city']} {new['zip']}."
@@ -135,10 +142,10 @@ def move(talk: Talk) -> Wish:
 
 def home(talk: Talk) -> Wish:
     """Have another address in one's own data."""
-    case, new = talk.case, address(talk.random)
+    case, new = talk.case, address(talk.random, talk.words)
     arguments = {f"{case.site.person}_id": case.person_id, **{key: new[key] for key in ADDRESS}}
     done = f"You live at {new['address1']}, {new['city']} {new['zip']}."
-    said = talk.wanted("home", to=_spoken(new))
+    said = talk.wanted("home", to=_spoken(talk, new))
     return said, lambda: talk.call("home", arguments, {"address": new}, "The address is complete."), done
 
 
@@ -190,6 +197,8 @@ def browse(talk: Talk) -> Wish:
     """Know what one of several variants of a thing costs."""
     case, random = talk.case, talk.random
     kind, thing = random.choice(("kind", "group", "type")), case.entries[0]["name"]
+    if talk.words and random.random() < 0.5:  # any word names the number that its key asks for
+        kind = random.choice(talk.words).strip(" _").lower()
     number = digits(random, 10)
     variants = {digits(random, 10): entry(random, case.site.entry) for _ in range(random.randint(2, 6))}
     chosen = random.choice(list(variants))
@@ -205,21 +214,21 @@ def browse(talk: Talk) -> Wish:
 
 
 def _chosen(talk: Talk) -> tuple[list[str], list[str]]:
-    """One or two entries, as the person names them and as ids."""
+    """One or two entries, as the person names them and as ids; an id that is not read must be told."""
     case, random = talk.case, talk.random
-    chosen = random.sample(case.entries, random.randint(1, min(2, len(case.entries))))
+    chosen = random.sample(case.entries, min(random.choice((1, 2, 2)), len(case.entries)))
     ids = case.entry_ids(chosen)
     how = random.random()
     if how < 0.3:
         return list(ids), ids
     names = [f"the {one['name'].lower()}" for one in chosen]
-    if how < 0.5:
+    if how < 0.5 and talk.record_is_read:
         return names, ids
     return [f"{name} ({case.site.entry} {one})" for name, one in zip(names, ids, strict=True)], ids
 
 
-def _spoken(new: Record) -> str:
-    return ", ".join(new[key] for key in ADDRESS)
+def _spoken(talk: Talk, new: Record) -> str:
+    return talk.random.choice(SPOKEN).format(**new)
 
 
 WISHES = (stop, back, swap, change, move, home, pay, ask, ask, about_me)

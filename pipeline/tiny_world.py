@@ -78,7 +78,10 @@ STREETS = (
     "Willow",
 )
 KINDS = _words("Street Drive Lane Avenue Road Court")
-CITIES = (("Denver", "CO"), ("Austin", "TX"), ("Boston", "MA"), ("Salt Lake City", "UT"), ("Portland", "OR"))
+STATES = _words(
+    "AL AK AZ AR CA CO CT DE DC FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC "
+    "ND OH OK OR PA RI SC SD TN TX UT VT VA WA WV WI WY"
+)
 ONSETS = _words("b br c ch d f fr g h j k l m n p pr r s sh st t th v w z")
 VOWELS = _words("a e i o u ia ea ei")
 CODAS = ("", "", "n", "r", "l", "s", "ck", "nd", "ra", "son")
@@ -121,10 +124,10 @@ class Case:
     tracked: bool
 
     @classmethod
-    def draw(cls, random: Random) -> "Case":
-        """Somebody at one of the places."""
+    def draw(cls, random: Random, words: Sequence[str] = ()) -> "Case":
+        """Somebody at one of the places; some of the names are any of the words."""
         one = random.choice
-        site, first, last = one(SITES), name(random), name(random)
+        site, first, last = one(SITES), name(random, words), name(random, words)
         methods = tuple(f"{one(SOURCES)}_{digits(random, 7)}" for _ in range(random.randint(1, 3)))
         letter = one("ABCDEFGHKLMNPRSTUVWWWXZ")
         return cls(
@@ -133,7 +136,7 @@ class Case:
             last=last,
             person_id=f"{first}_{last}_{digits(random, 4)}".lower(),
             email=f"{first}.{last}{digits(random, 4)}@{one(('example.com', 'mail.org'))}".lower(),
-            home=address(random),
+            home=address(random, words),
             methods=methods,
             record_ids=tuple(f"#{letter}{digits(random, 7)}" for _ in range(random.randint(1, 4))),
             entries=tuple(entry(random, site.entry) for _ in range(one((1, 1, 2, 2, 3, 4)))),
@@ -190,22 +193,25 @@ def digits(random: Random, count: int) -> str:
     return str(random.randrange(10 ** (count - 1), 10**count))
 
 
-def name(random: Random) -> str:
-    """A made-up name, so that names must be copied and cannot be known."""
+def name(random: Random, words: Sequence[str] = ()) -> str:
+    """A made-up name or any word as one, so that names must be copied and cannot be known."""
+    if words and random.random() < 0.3:
+        return random.choice(words).strip(" _").capitalize()
     syllables = random.choice((1, 2, 2, 3))
     word = "".join(random.choice(ONSETS) + random.choice(VOWELS) for _ in range(syllables))
     return (word + random.choice(CODAS)).capitalize()
 
 
-def address(random: Random) -> Record:
-    """A complete address."""
-    city, state = random.choice(CITIES)
+def address(random: Random, words: Sequence[str] = ()) -> Record:
+    """A complete address; which city lies where must be heard, not known."""
+    city = " ".join(name(random, words) for _ in range(random.choice((1, 1, 1, 2, 3))))
+    street = random.choice((random.choice(STREETS), name(random, words)))
     return {
-        "address1": f"{random.randrange(1, 999)} {random.choice(STREETS)} {random.choice(KINDS)}",
+        "address1": f"{random.randrange(1, 999)} {street} {random.choice(KINDS)}",
         "address2": f"{random.choice(('Apt', 'Unit', 'Suite'))} {random.randrange(1, 999)}",
         "city": city,
         "country": "USA",
-        "state": state,
+        "state": random.choice(STATES),
         "zip": f"{random.randrange(100_000):05d}",
     }
 
