@@ -249,7 +249,7 @@ def test_leaving_out_what_teaches_nothing_changes_no_gradient(tmp_path):
     )
     assert done.returncode == 0, done.stderr[-3000:]
     seen = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    assert len(seen) == 6 and sum(one["norm"] > 1e-3 for one in seen) == 4
+    assert len(seen) == 6 and sum(one["norm"] > 1e-6 for one in seen) == 4
     for one in seen:
         assert one["rows"] == one["worth"] and one["width"] < one["all"]
-        assert one["loss"] < 1e-5 and (one["grad"] < 1e-4 or one["norm"] < 1e-9)
+        assert one["loss"] < 1e-5 and (one["grad"] < 1e-4 or one["norm"] == 0)
