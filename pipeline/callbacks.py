@@ -50,8 +50,11 @@ def live_curves(*panels: Panel, every_seconds: float = 10.0) -> Any:
     from transformers import TrainerCallback
 
     class LiveCurves(TrainerCallback):
+        def __init__(self):
+            self.handle, self.drawn = None, 0.0  # others may log before training begins
+
         def on_train_begin(self, args, state, control, **kwargs):
-            self.handle, self.drawn = display("training begins …", display_id=True), 0.0
+            self.handle = display("training begins …", display_id=True)
 
         def on_log(self, args, state, control, logs=None, **kwargs):
             if self.handle and monotonic() - self.drawn > every_seconds:

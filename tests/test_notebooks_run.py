@@ -83,6 +83,8 @@ SHORT = {
     "num_generations": 2,
     "validation_tasks": 2,
     "max_turns": 3,
+    "max_turn_length": 40,
+    "max_completion_length": 400,
 }
 
 
