@@ -51,9 +51,7 @@ def watched(trainer: Any, clock: Clock) -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(patch.object(LocalAgent, "write", writing))
         for place, name in ours:
-            timed = clock.around("tools", getattr(place, name))
-            wrapped = (lambda inner: lambda *given, **named: inner(*given, **named))(timed)
-            stack.enter_context(patch.object(place, name, wrapped))
+            stack.enter_context(patch.object(place, name, clock.around("tools", getattr(place, name))))
         for callback in trainer.callback_handler.callbacks:
             if type(callback).__name__ == "MetricsLog":
                 stack.enter_context(

@@ -19,7 +19,7 @@ from typing import Any
 import nbformat
 
 from envs.retail.files import whole_file
-from pipeline.runs import run_folder
+from pipeline.runs import execute, run_folder
 
 WIDGET = "application/vnd.jupyter.widget-view+json"  # a progress bar: for who watches, not for who reads
 
@@ -80,21 +80,11 @@ def write_page(notebooks: Iterable[Path], report: Path, title: str) -> None:
 
 
 def _execute(notebook: Path, copy: Path, parameters: dict[str, Any]) -> bool:
-    """Run one notebook as Jupyter would, in its own folder; its copy is written cell by cell."""
-    from papermill import execute_notebook
+    """Run one notebook; whether it went through."""
     from papermill.exceptions import PapermillExecutionError
 
-    copy.parent.mkdir(parents=True, exist_ok=True)
     try:
-        execute_notebook(
-            str(notebook),
-            str(copy.resolve()),
-            parameters,
-            kernel_name="python3",
-            cwd=str(notebook.parent.resolve()),
-            progress_bar=False,
-            extra_arguments=["--log-level=ERROR"],  # else each kernel warns about its local TCP connection
-        )
+        execute(notebook, copy, parameters)
     except PapermillExecutionError as error:
         print(f"\n{error.ename} in cell {error.exec_count}: {error.evalue}", file=sys.stderr)
         return False

@@ -32,11 +32,10 @@ from pipeline.config import Config, from_command_line
 from pipeline.grpo_rewards import Reward, episode_reward, shuffled
 from pipeline.grpo_rollouts import customer_rollouts, serve, validation
 from pipeline.runs import run_folder
-from pipeline.sft import FINISHED, get_last_checkpoint, keep_full_precision
+from pipeline.sft import FINISHED, get_last_checkpoint, keep_full_precision, put_weights
 from pipeline.task_sets import tasks_for
 
 if TYPE_CHECKING:
-    import pandas as pd
     from trl import GRPOConfig
 
 __all__ = [
@@ -58,14 +57,6 @@ class GRPOResult:
     history: list[dict[str, float]]  # what the trainer logged, step by step
     resumed_from: str | None
     seconds: float
-
-    def curve(self, *names: str) -> pd.DataFrame:
-        """The named metrics by step."""
-        import pandas as pd
-
-        frame = pd.DataFrame(self.history)
-        columns = [name for name in ("step", *names) if name in frame]
-        return frame[columns].groupby("step", as_index=False).first()
 
 
 def grpo_arguments(config: Config, run: Path, **changes: Any) -> GRPOConfig:
@@ -208,10 +199,7 @@ def train_grpo(
 
 def _taken_up(model: Any, output: Path) -> GRPOResult:
     """What a finished run came to, with its best weights put into the model."""
-    from peft import set_peft_model_state_dict
-    from safetensors.torch import load_file
-
-    set_peft_model_state_dict(model, load_file(output / "best" / "adapter_model.safetensors"))
+    put_weights(model, output / "best")
     return GRPOResult(adapter=output / "best", **read_json(output / FINISHED))
 
 

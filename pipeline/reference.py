@@ -19,7 +19,7 @@ from typing import Any
 
 from envs.retail.files import read_json, whole_file
 from pipeline.grpo_report import PANELS, REFERENCE
-from pipeline.runs import ROOT, run_folder
+from pipeline.runs import ROOT, execute, run_folder
 
 SEEDS = (3407, 1, 2)
 HELD_OUT = 100
@@ -29,20 +29,12 @@ SHOWN = {"step", "loss", *(name for panel in PANELS for name in panel.names)}
 
 def run_notebook(name: str, run: Path, **parameters: Any) -> dict[str, Any]:
     """What a notebook's run came to; run unless it is finished."""
-    from papermill import execute_notebook
-
     summary = run / "summaries" / f"{name}.json"
     if not summary.exists():
         print(f"{run.name}: {name} …", flush=True)
-        copy = run / "notebooks" / f"{name}.ipynb"
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        execute_notebook(
-            str(ROOT / "notebooks" / f"{name}.ipynb"),
-            str(copy),
-            {**parameters, "RUN": str(run.resolve())},
-            cwd=str(ROOT / "notebooks"),
-            progress_bar=False,
-        )
+        file = f"{name}.ipynb"
+        given = {**parameters, "RUN": str(run.resolve())}
+        execute(ROOT / "notebooks" / file, run / "notebooks" / file, given)
     return read_json(summary)
 
 

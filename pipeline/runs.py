@@ -9,6 +9,7 @@
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,22 @@ def run_folder(name: str) -> Path:
     folder = Path(name) if os.sep in name else outputs / name
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def execute(notebook: Path, copy: Path, parameters: Mapping[str, Any]) -> None:
+    """Run a notebook as Jupyter would, in its own folder; its copy is written cell by cell."""
+    from papermill import execute_notebook
+
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    execute_notebook(
+        str(notebook),
+        str(copy.resolve()),
+        dict(parameters),
+        kernel_name="python3",
+        cwd=str(notebook.parent.resolve()),
+        progress_bar=False,
+        extra_arguments=["--log-level=ERROR"],  # else each kernel warns about its local TCP connection
+    )
 
 
 def write_summary(run: Path, notebook: str, summary: dict[str, Any]) -> Path:

@@ -197,13 +197,17 @@ def _saved(model: Any, tokenizer: Any, trainer: Any, last: str | None, seconds: 
     return SFTResult(adapter=output / "adapter", **record)
 
 
-def _finished(model: Any, output: Path) -> SFTResult:
-    """What an earlier call came to, with its weights put into the model."""
+def put_weights(model: Any, adapter: Path) -> None:
+    """Put a saved adapter's weights into a model that has such an adapter."""
     from peft import set_peft_model_state_dict
     from safetensors.torch import load_file
 
-    weights = load_file(output / "adapter" / "adapter_model.safetensors")
-    set_peft_model_state_dict(model, weights)
+    set_peft_model_state_dict(model, load_file(adapter / "adapter_model.safetensors"))
+
+
+def _finished(model: Any, output: Path) -> SFTResult:
+    """What an earlier call came to, with its weights put into the model."""
+    put_weights(model, output / "adapter")
     return SFTResult(adapter=output / "adapter", **read_json(output / FINISHED))
 
 

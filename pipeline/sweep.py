@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from envs.retail.files import read_json, whole_file
 from pipeline.grpo_report import interval, points
 from pipeline.report import left_aligned
+from pipeline.runs import execute
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -71,7 +72,7 @@ def run_sweep(notebook: Path, run: Path, cells: Sequence[Settings], **parameters
     for settings in tqdm(cells, desc="cells"):
         folder = run / "sweep" / cell_name(settings)
         if not _summary(notebook, folder).exists():
-            _execute(notebook, folder, parameters | {"SETTINGS": parameters.get("SETTINGS", {}) | settings})
+            _run_cell(notebook, folder, parameters | {"SETTINGS": parameters.get("SETTINGS", {}) | settings})
         results.append(_result(notebook, folder, settings))
     return results
 
@@ -80,19 +81,10 @@ def _summary(notebook: Path, folder: Path) -> Path:
     return folder / "summaries" / f"{notebook.stem}.json"
 
 
-def _execute(notebook: Path, folder: Path, parameters: Mapping[str, Any]) -> None:
-    from papermill import execute_notebook
-
-    folder.mkdir(parents=True, exist_ok=True)
+def _run_cell(notebook: Path, folder: Path, parameters: Mapping[str, Any]) -> None:
     (folder / FAILED).unlink(missing_ok=True)
     try:
-        execute_notebook(
-            str(notebook),
-            str(folder / notebook.name),
-            {**parameters, "RUN": str(folder.resolve())},
-            cwd=str(notebook.parent.resolve()),
-            progress_bar=False,
-        )
+        execute(notebook, folder / notebook.name, {**parameters, "RUN": str(folder.resolve())})
     except Exception as error:  # whatever it is: the other cells are still worth running
         with whole_file(folder / FAILED) as out:
             json.dump({"error": getattr(error, "evalue", "") or str(error).strip().splitlines()[-1]}, out)

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
+from fresh_process import run_alone
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
 ROOT = Path(__file__).parents[2]
@@ -92,14 +93,7 @@ print(json.dumps({"seen": seen, "expected": expected, "log": log}))
 
 @pytest.mark.parametrize("way", ["customer", "tools", "plan"])
 def test_only_the_agents_own_words_are_trained_and_gold_earns_everything(way, tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", _MASKS, way, str(tmp_path)],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
+    done = run_alone(_MASKS, way, str(tmp_path))
     assert done.returncode == 0, done.stderr[-3000:]
     told = json.loads(done.stdout.splitlines()[-1])
     expected = [one for one in told["expected"] for _ in range(2)]  # two episodes of each task
@@ -136,11 +130,8 @@ def _command(run: Path) -> list[str]:
     return [sys.executable, "-c", _RUN, str(run)]
 
 
-def _process(run: Path, **how) -> subprocess.CompletedProcess:
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        _command(run), cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600, **how
-    )
+def _process(run: Path) -> subprocess.CompletedProcess:
+    done = run_alone(_RUN, str(run))
     assert done.returncode == 0, done.stderr[-3000:]
     return done
 
@@ -239,14 +230,7 @@ for advantages in ([1.0, -1.0, 0.0, 0.0], [0.0, 0.5, -0.5, 2.0], [0.0, 0.0, 0.0,
 
 
 def test_leaving_out_what_teaches_nothing_changes_no_gradient(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", _LEAN, str(tmp_path)],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
+    done = run_alone(_LEAN, str(tmp_path))
     assert done.returncode == 0, done.stderr[-3000:]
     seen = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     assert len(seen) == 6 and sum(one["norm"] > 1e-6 for one in seen) == 4

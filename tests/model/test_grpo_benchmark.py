@@ -1,12 +1,10 @@
 """The benchmark of reinforcement learning runs through; its times are the machine's, so none is asserted."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from fresh_process import run_alone
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
 ROOT = Path(__file__).parents[2]
@@ -28,14 +26,7 @@ sys.exit(main(["--adapter", str(folder / "adapter"), "--json", str(folder / "fou
 
 
 def test_it_says_whose_time_a_step_is_and_compares_the_loops(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(tmp_path)],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
+    done = run_alone(SCRIPT, str(tmp_path))
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads((tmp_path / "found.json").read_text())
     for way in ("customer", "tools"):

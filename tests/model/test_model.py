@@ -5,11 +5,10 @@ a process of its own.
 """
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from fresh_process import run_alone
 
 from pipeline.config import resolve, with_changes
 from pipeline.model import ModelError, check_memory, load_model, resolve_source
@@ -65,25 +64,11 @@ story["pad"] = tokenizer.pad_token_id in model.generation_config.eos_token_id
 """
 
 
-def run(code: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run code in a fresh process, in the project's folder."""
-    import os
-
-    return subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT), **environment},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-
-
 @pytest.fixture(scope="module")
 def story(tmp_path_factory):
     """What happened from base through SFT to the reloaded adapter."""
     folder = tmp_path_factory.mktemp("story")
-    done = run(_STORY, str(folder))
+    done = run_alone(_STORY, str(folder))
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads((folder / "story.json").read_text())
 
@@ -124,12 +109,12 @@ load_model(resolve("tiny", environ={}, model={model!r}))
 
 
 def test_importing_trl_first_is_refused_with_the_cure():
-    done = run("import trl" + _LOAD.replace("{model!r}", "None"))
+    done = run_alone("import trl" + _LOAD.replace("{model!r}", "None"))
     assert done.returncode and "was imported before unsloth" in done.stderr and "restart" in done.stderr
 
 
 def test_a_model_that_cannot_be_reached_says_how_to_get_it():
-    done = run(_LOAD.replace("{model!r}", "'nobody/nothing'"), HF_HUB_OFFLINE="1")
+    done = run_alone(_LOAD.replace("{model!r}", "'nobody/nothing'"), HF_HUB_OFFLINE="1")
     assert done.returncode and "ModelError" in done.stderr and "hf download nobody/nothing" in done.stderr
 
 

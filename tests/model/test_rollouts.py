@@ -2,15 +2,13 @@
 
 import gc
 import json
-import os
-import subprocess
-import sys
 import weakref
 from itertools import islice
 from pathlib import Path
 from random import Random
 
 import pytest
+from fresh_process import run_alone
 
 from envs.retail.database import Shop
 from envs.retail.generator import generate
@@ -387,16 +385,8 @@ print("STORY" + json.dumps({"episodes": story, "training": model.training,
 
 @pytest.mark.slow
 def test_the_tiny_base_plays_the_same_in_any_batch_with_and_without_kept_caches():
-    exact = {"UNSLOTH_CPU_BF16": "0"}  # in bfloat16 near ties would be decided by the batch
-    done = subprocess.run(
-        [sys.executable, "-c", _STORY],
-        cwd=ROOT,
-        env=os.environ | exact | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
+    # in bfloat16 near ties would be decided by the batch
+    done = run_alone(_STORY, UNSLOTH_CPU_BF16="0")
     assert done.returncode == 0, done.stderr[-3000:]
     story = json.loads(done.stdout.rsplit("STORY", 1)[1])
     assert story["training"] and story["kept"]

@@ -1,7 +1,6 @@
 """The warm-up on the tiny model: what is trained, that it can be killed, and that it repeats itself."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -9,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from fresh_process import run_alone
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
 
@@ -106,12 +106,5 @@ for thoughts, kind in itertools.product((True, False), ("step", "episode")):
 
 
 def test_the_trainer_trains_exactly_the_agents_own_tokens(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", _TRAINED_TOKENS, str(tmp_path)],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_alone(_TRAINED_TOKENS, str(tmp_path))
     assert done.returncode == 0, done.stderr[-2000:]
