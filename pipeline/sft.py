@@ -20,6 +20,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from trl import SFTConfig
 
 FINISHED = "finished.json"
+STRETCH = 50  # batches among whose rows those of similar length are looked for
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def sft_arguments(config: Config, run: Path, **changes: Any) -> SFTConfig:
         "weight_decay": 0.001,
         "optim": "adamw_torch" if cpu else "adamw_8bit",
         "max_length": config.max_seq_length,
-        "train_sampling_strategy": "group_by_length",  # rows of a batch are alike: little padding
+        "train_sampling_strategy": "sequential",  # the rows come shuffled: see alike_in_batches
         "packing": False,  # gpt-oss's attention would look across the rows of a pack
         "completion_only_loss": True,
         "router_aux_loss_coef": 0.0,  # gpt-oss's own config asks for 0.9, and TRL would add it
@@ -116,10 +118,13 @@ def build_sft_trainer(
     callbacks = [metrics_log(Path(arguments.output_dir).parent, "sft")]
     if patience is not None:
         callbacks.append(EarlyStoppingCallback(early_stopping_patience=patience))
+    train = to_dataset(train_rows, tokenizer)
+    lengths = [len(ids) for ids in train["input_ids"]]
+    order = alike_in_batches(lengths, arguments.per_device_train_batch_size, arguments.seed)
     trainer = SFTTrainer(
         model=model,
         args=arguments,
-        train_dataset=to_dataset(train_rows, tokenizer),
+        train_dataset=train.select(order),
         eval_dataset=to_dataset(validation_rows, tokenizer) if validation_rows else None,
         processing_class=tokenizer,
         callbacks=callbacks,
@@ -127,6 +132,25 @@ def build_sft_trainer(
     if arguments.use_cpu:
         keep_full_precision(model)
     return trainer
+
+
+def alike_in_batches(lengths: Sequence[int], batch_size: int, seed: int) -> list[int]:
+    """An order in which the rows of a batch are of similar length, and batches of all lengths take turns.
+
+    transformers' "group_by_length" pads as little, but its batches run from long to short a hundred rows at a
+    time: what only long rows teach is unlearned in between, and a run ends on the shortest.
+    """
+    random = Random(f"batches/{seed}")
+    places = random.sample(range(len(lengths)), len(lengths))
+    stretch = STRETCH * batch_size
+    batches, left = [], []
+    for start in range(0, len(places), stretch):
+        near = sorted(places[start : start + stretch], key=lengths.__getitem__)
+        cut = [near[at : at + batch_size] for at in range(0, len(near), batch_size)]
+        batches += [batch for batch in cut if len(batch) == batch_size]
+        left += [batch for batch in cut if len(batch) < batch_size]
+    random.shuffle(batches)
+    return [place for batch in batches + left for place in batch]  # a batch that is not full must come last
 
 
 def keep_full_precision(model: Any) -> None:
