@@ -12,7 +12,7 @@ that nothing in them becomes structure. A finished episode leaves the batch and 
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -42,6 +42,8 @@ def stream(
     mode: Mode = "agent",
     customer: Callable[[], Customer] | None = ScriptedCustomer,
     trials: int = 1,
+    skip: Collection[tuple[str, int]] = (),
+    strict: bool = True,
     max_turns: int = MAX_STEPS,
     max_tokens: int | None = None,
     batch_size: int = 16,
@@ -59,6 +61,8 @@ def stream(
         mode: "agent" (turns with executed calls) or "plan" (one completion, executed afterwards).
         customer: Makes the customer of an episode; without one, the first message to them ends it.
         trials: Episodes of each task.
+        skip: Tasks' ids with the numbers of trials that were played before.
+        strict: Arguments that do not fit a tool's schema are refused before it runs.
         max_turns: Where the environment breaks an episode off; it has `ended` by "steps" then.
         max_tokens: What an episode may hold after its prompt, written and told; ended by "budget" beyond it.
         batch_size: How many episodes run side by side.
@@ -70,8 +74,8 @@ def stream(
     from tqdm.auto import tqdm
 
     head = told(agent, *system_messages(mode, effort=effort, date=date), prompt=False)
-    rules = Rules(agent, shop, mode, customer, max_turns, max_tokens, seed, head)
-    waiting = deque(_places(tasks, trials))
+    rules = Rules(agent, shop, mode, customer, strict, max_turns, max_tokens, seed, head)
+    waiting = deque(place for place in _places(tasks, trials) if (place[0].id, place[2]) not in skip)
     running: list[Running] = []
     with (
         tqdm(total=len(waiting), desc="episodes", leave=False, disable=not progress) as bar,

@@ -81,6 +81,7 @@ class Rules:
     shop: Shop
     mode: Mode
     customer: Callable[[], Customer] | None
+    strict: bool
     max_turns: int
     max_tokens: int | None
     seed: int | str
@@ -93,7 +94,7 @@ class Running:
     def __init__(self, rules: Rules, task: Task, number: int, trial: int) -> None:
         self.rules, self.number, self.trial = rules, number, trial
         customer = rules.customer() if rules.customer and rules.mode == "agent" else None
-        self.env = RetailEnv(rules.shop, task, customer, max_steps=rules.max_turns)
+        self.env = RetailEnv(rules.shop, task, customer, max_steps=rules.max_turns, strict=rules.strict)
         self.recorder = Recorder(self.env, rules.agent.vocabulary)
         self.history = History([], rules.max_tokens, random.Random(f"{rules.seed}/{task.id}/{trial}"))
         self.planned: Episode | None = None
