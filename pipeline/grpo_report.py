@@ -23,6 +23,7 @@ from pipeline.demonstrations import report
 from pipeline.episode import Episode
 from pipeline.grpo_rewards import weights_of
 from pipeline.grpo_watch import episode_metrics
+from pipeline.intervals import interval
 from pipeline.report import left_aligned
 from pipeline.rewards import score
 from pipeline.runs import ROOT
@@ -121,15 +122,6 @@ def points(differences: Sequence[float]) -> str:
     """The mean of differences in percentage points, with its interval."""
     low, high = interval(differences)
     return f"{100 * fmean(differences):+.1f} points  [{100 * low:+.0f}, {100 * high:+.0f}]"
-
-
-def interval(values: Sequence[float], draws: int = 2000) -> tuple[float, float]:
-    """95 % bootstrap interval of the mean of one value a task."""
-    import numpy as np
-
-    drawn = np.asarray(values)[np.random.default_rng(0).integers(len(values), size=(draws, len(values)))]
-    low, high = np.percentile(drawn.mean(axis=1), [2.5, 97.5])
-    return float(low), float(high)
 
 
 _MAKE = "`make reference` measures them, in most of an hour on 2 cores"

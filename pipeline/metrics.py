@@ -17,10 +17,9 @@ from dataclasses import dataclass
 from math import comb
 from statistics import fmean
 
-import numpy as np
-
 from pipeline.episode import FINISHED, Episode
 from pipeline.failures import failure_kind
+from pipeline.intervals import DRAWS, interval, ratio_intervals
 
 Ratio = tuple[float, float]
 
@@ -103,47 +102,16 @@ class Measure:
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
-def summary(played: Sequence[Played], draws: int = 2000) -> dict[str, Measure]:
+def summary(played: Sequence[Played], draws: int = DRAWS) -> dict[str, Measure]:
     """All metrics of some episodes."""
+    import numpy as np
+
     names = [*METRICS, SECONDS]
     tasks = by_task(played)
     rows = [[[one.ratios[name] for name in names] for one in trials] for trials in tasks.values()]
     sums = np.array([np.sum(trials, axis=0) for trials in rows]).reshape(len(rows), len(names), 2)
-    whole = _ratios(sums.sum(axis=0))
-    drawn = _ratios(_drawn_sums(sums, draws))
-    return {
-        name: Measure(float(whole[place]), *_middle(drawn[:, place]), len(tasks))
-        for place, name in enumerate(names)
-    }
-
-
-def _ratios(sums: np.ndarray) -> np.ndarray:
-    """Numerators over denominators, NaN over nothing."""
-    below = sums[..., 1]
-    return np.divide(sums[..., 0], below, out=np.full(below.shape, np.nan), where=below > 0)
-
-
-def _drawn_sums(sums: np.ndarray, draws: int) -> np.ndarray:
-    """Sums over as many tasks as there are, drawn with replacement."""
-    count = len(sums)
-    if not count:
-        return np.zeros((draws, *sums.shape[1:]))
-    weights = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), size=draws)
-    return np.tensordot(weights, sums, axes=1)
-
-
-def _middle(values: np.ndarray) -> tuple[float, float]:
-    known = values[~np.isnan(values)]
-    if not len(known):
-        return float("nan"), float("nan")
-    low, high = np.percentile(known, [2.5, 97.5])
-    return float(low), float(high)
-
-
-def interval(values: Sequence[float], draws: int = 2000) -> tuple[float, float]:
-    """95 % bootstrap interval of the mean of one value a task."""
-    sums = np.array([[value, 1.0] for value in values]).reshape(len(values), 2)
-    return _middle(_ratios(_drawn_sums(sums, draws)))
+    found = zip(names, *ratio_intervals(sums, draws), strict=True)
+    return {name: Measure(*map(float, value), len(tasks)) for name, *value in found}
 
 
 def by_task(played: Iterable[Played]) -> dict[str, list[Played]]:
@@ -190,6 +158,8 @@ class Comparison:
 
 def compare(before: Iterable[Played], after: Iterable[Played], draws: int = 10_000) -> Comparison:
     """Paired by task: the interval is drawn over tasks, the p-value from changing differences' signs."""
+    import numpy as np
+
     old, new = _rates(before), _rates(after)
     if old.keys() != new.keys():
         only = sorted(old.keys() ^ new.keys())

@@ -19,7 +19,8 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from envs.retail.files import read_json, whole_file
-from pipeline.grpo_report import interval, points
+from pipeline.grpo_report import points
+from pipeline.intervals import interval
 from pipeline.report import left_aligned
 from pipeline.runs import execute
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.callbacks import Panel
 from pipeline.config import Config
+from pipeline.intervals import ratio_intervals
 from pipeline.report import left_aligned
 from pipeline.steps import SPEAK, StepReport
 
@@ -60,11 +61,11 @@ def before_after_table(before: StepReport, after: StepReport) -> Styler:
 
 
 def _with_interval(report: StepReport, rate: str) -> str:
-    low, high = bootstrap_interval(report, rate)
+    low, high = interval_over_tasks(report, rate)
     return f"{getattr(report, rate):.1%}  [{low:.0%}, {high:.0%}]"
 
 
-def bootstrap_interval(report: StepReport, rate: str, draws: int = 1000) -> tuple[float, float]:
+def interval_over_tasks(report: StepReport, rate: str) -> tuple[float, float]:
     """95 % interval of a rate, drawn over tasks: steps of one task stand or fall together."""
     import numpy as np
 
@@ -79,9 +80,5 @@ def bootstrap_interval(report: StepReport, rate: str, draws: int = 1000) -> tupl
             total = totals.setdefault(result.step.task_id, [0.0, 0.0])
             total[0] += value
             total[1] += 1
-    sums = np.array(list(totals.values()))
-    if not len(sums):
-        return float("nan"), float("nan")
-    drawn = sums[np.random.default_rng(0).integers(len(sums), size=(draws, len(sums)))].sum(axis=1)
-    low, high = np.percentile(drawn[:, 0] / drawn[:, 1], [2.5, 97.5])
-    return float(low), float(high)
+    _, low, high = ratio_intervals(np.array(list(totals.values())).reshape(len(totals), 1, 2))
+    return float(low[0]), float(high[0])
