@@ -124,14 +124,14 @@ PROFILES: dict[str, dict[str, Any]] = {
         "rows": "episode",
         "lora_parameters": _EXPERTS,
         "modules_to_save": ("embed_tokens", "lm_head"),  # the shop's tool names are new to the base
-        "train_tasks": 1300,
+        "train_tasks": 1500,
         "validation_tasks": 16,
         "sft_epochs": 1.0,
         "sft_batch_size": 2,  # many small steps learn more a second than few large ones
         "sft_accumulation": 1,
-        "sft_learning_rate": 2e-3,
-        "sft_warmup_steps": 10,
-        "sft_eval_steps": 325,
+        "sft_learning_rate": 2.5e-3,
+        "sft_warmup_steps": 20,
+        "sft_eval_steps": 375,
         "grpo_epochs": 1.0,
         "grpo_batch_size": 16,
         "grpo_accumulation": 4,

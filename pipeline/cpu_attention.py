@@ -5,7 +5,7 @@ scores, and PyTorch's fused attention knows no sinks. But a sink only makes the 
 With L the logarithm of that sum without it, the result is the fused kernel's times exp(L - log(e^L + e^s)),
 s being the sink, and the kernel's backward pass is right if it is given the larger sum. Where padding stands
 on the right, as in training, no mask is needed; a sliding window is cut into blocks that see themselves and
-the one before.
+the one before. A single token, as generation adds them, asks its keys directly.
 
     name = register()
     FastLanguageModel.from_pretrained(..., attn_implementation=name)
@@ -44,10 +44,12 @@ def attend(
     **_: Any,
 ) -> tuple[Tensor, None]:
     """Attention with sinks, as transformers' attention functions are called; the weights are not returned."""
-    groups = module.num_key_value_groups
+    groups, length = module.num_key_value_groups, query.shape[2]
+    sinks = module.sinks.to(query.dtype)
+    if length == 1:
+        return _next_token(query, key, value, sinks, attention_mask, scaling).transpose(1, 2), None
     key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
-    sinks, length = module.sinks.to(query.dtype), query.shape[2]
-    plain = length > 1 and length == key.shape[2] and _is_plain(attention_mask, length, sliding_window)
+    plain = length == key.shape[2] and _is_plain(attention_mask, length, sliding_window)
     if plain and sliding_window and length > 2 * sliding_window:
         mixed = _in_blocks(query, key, value, sinks, scaling, sliding_window)
     elif plain and not (sliding_window and length > sliding_window):
@@ -56,6 +58,24 @@ def attend(
         mask = None if attention_mask is None else _scores_of(attention_mask, query)
         mixed = _fused()(query, key, value, sinks, mask, False, scaling)
     return mixed.transpose(1, 2).contiguous(), None
+
+
+def _next_token(
+    query: Tensor, key: Tensor, value: Tensor, sinks: Tensor, mask: Tensor | None, scaling: float
+) -> Tensor:
+    """One query a head, as in generation: heads that share keys are asked together, and no key is copied."""
+    import torch
+
+    batch, heads, _, width = query.shape
+    shared = key.shape[1]
+    scores = query.reshape(batch, shared, heads // shared, width) @ key.transpose(2, 3) * scaling
+    if mask is not None:
+        scores = scores.masked_fill(~mask, HIDDEN)
+    sink = sinks.view(shared, -1, 1)
+    highest = torch.maximum(scores.amax(-1, keepdim=True), sink)
+    weights = (scores - highest).exp()
+    total = weights.sum(-1, keepdim=True) + (sink - highest).exp()
+    return (weights @ value / total).view(batch, heads, 1, width)
 
 
 def _is_plain(mask: Tensor | None, length: int, window: int | None) -> bool:

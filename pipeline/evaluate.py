@@ -30,15 +30,17 @@ from envs.retail.files import json_line, read_json, whole_file
 from envs.retail.tasks import Task
 from pipeline.agent import Agent
 from pipeline.config import Config
+from pipeline.episode import Episode
 from pipeline.episode_records import Record, differing_answers, read_records, replayed, to_record
 from pipeline.metrics import Played, measured
 from pipeline.rollouts import stream
+from pipeline.task_sets import tasks_for
 
 STAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 def evaluate(
-    agent: Agent,
+    agent: Agent | None,
     shop: Shop,
     tasks: Sequence[Task],
     folder: Path,
@@ -51,7 +53,7 @@ def evaluate(
     """Serve the tasks that are not served yet, and measure all of them.
 
     Args:
-        agent: Who acts.
+        agent: Who acts; None where all has been played.
         shop: The shop the tasks are about.
         tasks: All tasks; of these the shard's are served.
         folder: Where `<stage>.jsonl` is written, with the settings beside it.
@@ -67,7 +69,7 @@ def evaluate(
     file = folder / (f"{stage}.jsonl" if shard == (1, 1) else f"{stage}.{shard[0]}-of-{shard[1]}.jsonl")
     known = {(record["id"], record["trial"]) for record in _resumed(file)}
     with file.open("a", encoding="utf-8") as out:
-        for rollout in stream(agent, shop, own, skip=known, **settings):
+        for rollout in stream(agent, shop, own, skip=known, **settings) if agent else ():
             out.write(json_line(to_record(rollout, shop, stage, settings.get("strict", True))))
             out.flush()  # a kill loses the episodes that are running, none that have ended
     return rescore([file], shop).played
@@ -104,6 +106,19 @@ def rescore(files: Iterable[Path], shop: Shop) -> Rescored:
             otherwise += bool(differing_answers(record, episode))
             changed += record.get("succeeded", episode.succeeded) != episode.succeeded
     return Rescored(played, otherwise, changed)
+
+
+def rescore_stage(folder: Path, stage: str) -> Rescored:
+    """The recorded episodes of a stage, measured anew in the project's own shop."""
+    return rescore(evaluation_files(folder, stage), Shop.load())
+
+
+def recorded_episodes(folder: Path, stage: str, *, succeeded: bool | None = None) -> list[Episode]:
+    """The episodes of a stage to look at; all of them, or those with this outcome."""
+    shop = Shop.load()
+    records = (record for file in evaluation_files(folder, stage) for record in read_records(file))
+    found = (replayed(record, shop) for record in records)
+    return [episode for episode in found if succeeded in (None, episode.succeeded)]
 
 
 def _resumed(file: Path) -> list[Record]:
@@ -147,6 +162,23 @@ def stage_adapter(run: Path, stage: str) -> Path | None:
             "`python -m pipeline.grpo`), or name a model with --adapter or --endpoint"
         )
     return adapter
+
+
+def evaluate_stage(
+    config: Config, run: Path, stage: str, *, trials: int = 1, count: int | None = None, **settings: Any
+) -> list[Played]:
+    """Evaluate the model that a stage of a run has left; loaded only if there is something left to play."""
+    shop = Shop.load()
+    tasks = tasks_for(shop, config, "test", count)
+    adapter, folder = stage_adapter(run, stage), run / "evaluation"
+    known = {(record["id"], record["trial"]) for record in _resumed(folder / f"{stage}.jsonl")}
+    agent: Agent | None = None
+    if any((task.id, trial) not in known for task in tasks for trial in range(trials)):
+        from pipeline.model import load_model
+
+        agent = local_agent(*load_model(config, adapter), config, trials)
+    rules = playing_rules(config, trials) | settings
+    return evaluate(agent, shop, tasks, folder, stage=stage, model=str(adapter or config.model), **rules)
 
 
 def playing_rules(config: Config, trials: int = 1) -> dict[str, Any]:
