@@ -10,7 +10,12 @@ earn the full reward is not a demonstration; `demonstrate` raises then, it never
     demonstration.episode      # the same as the environment saw it
 """
 
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
 
 from envs.retail.customer import ScriptedCustomer
 from envs.retail.database import Shop
@@ -119,7 +124,7 @@ class _Demonstrator:
         for _ in range(MAX_CLOSINGS):  # each may bring up a wish that has been seen to already
             if self.env.done:
                 break
-            self._say(f"{report(task)} {CLOSING}")
+            self._say(f"{report(task, self.known[1:])} {CLOSING}")
 
     def _find_out(self, action: Action) -> None:
         """Ask for what the call needs and nobody has said; what the customer cannot tell stays open."""
@@ -153,11 +158,44 @@ class _Demonstrator:
         return answer
 
 
-def report(task: Task) -> str:
-    """The last words of a served task: what was done, and what the customer wanted to know."""
+def report(task: Task, seen: Sequence[str] = ()) -> str:
+    """The last words of a served task: what was done, and what the customer wanted to know.
+
+    Args:
+        task: The task.
+        seen: The tools' answers, in which an output's name is looked up: "The tracking id is 953704614355."
+    """
     deeds = [_filled(_DEEDS, action) for action in task.gold_actions if action.name in _DEEDS]
-    answers = [f"You asked about this: it is {output}." for output in task.outputs]
+    answers = [f"{_subject(output, task.query, seen)} is {output}." for output in task.outputs]
     return " ".join([*deeds, *answers]) or "I am sorry, I cannot do this for you."
+
+
+def _subject(output: str, query: str, seen: Sequence[str]) -> str:
+    """What a record calls a value; of several names the one most like the customer's words, else the last."""
+    names = [name for answer in seen for name in _names_of(output, _parsed(answer))]
+    words = set(re.findall("[a-z]+", query.lower()))
+    like = [fmean(word in words for word in name.split()) for name in names]
+    best = max(range(len(names)), key=lambda place: (like[place], place), default=None)
+    return "You asked about this: it" if best is None else f"The {names[best]}"
+
+
+def _names_of(output: str, value: Any, name: str = "") -> Iterator[str]:
+    """The keys under which a record holds a value."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _names_of(output, inner, key.replace("_", " ").rstrip("12"))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _names_of(output, inner, name.removesuffix("s"))
+    elif name and str(value) == output:
+        yield name
+
+
+def _parsed(answer: str) -> Any:
+    try:
+        return json.loads(answer)
+    except ValueError:  # words, such as an error
+        return None
 
 
 def _filled(sentences: dict[str, str], action: Action) -> str:

@@ -13,11 +13,11 @@ from __future__ import annotations
 import html
 import json
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from envs.retail.database import Shop
+from envs.retail.database import Database, Shop
 from envs.retail.diff import differences
-from envs.retail.environment import Episode, RetailEnv, Turn
+from envs.retail.environment import Episode, RetailEnv, Turn, replay
 from envs.retail.tasks import RESPOND, Action, Task
 from envs.retail.tools import TOOLS
 
@@ -73,6 +73,11 @@ def tools_table() -> Styler:
     return left_aligned(rows, ["tool", "kind", "arguments", "what it does"])
 
 
+def tool_schema(name: str) -> dict[str, Any]:
+    """A tool as the agent sees it."""
+    return TOOLS[name].schema
+
+
 def show_episode(episode: Episode) -> HTML:
     """The conversation with its tool calls; answers are folded, and hostile text stays text."""
     from IPython.display import HTML
@@ -99,7 +104,16 @@ def _turn_html(turn: Turn) -> str:
 
 def difference_table(env: RetailEnv) -> Styler:
     """What the episode has changed in the shop so far, field by field."""
-    rows = [(d.record, d.field, _short(d.before), _short(d.after)) for d in differences(env.database)]
+    return _differences(env.database)
+
+
+def changes_table(shop: Shop, episode: Episode) -> Styler:
+    """What a finished episode has changed in the shop, field by field."""
+    return _differences(replay(shop, tuple(turn.action for turn in episode.calls if not turn.failed)))
+
+
+def _differences(database: Database) -> Styler:
+    rows = [(d.record, d.field, _short(d.before), _short(d.after)) for d in differences(database)]
     return left_aligned(rows, ["record", "field", "before", "after"])
 
 

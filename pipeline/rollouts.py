@@ -26,7 +26,7 @@ from pipeline.datasets import system_messages
 from pipeline.harmony import DATE
 from pipeline.running import Rollout, Rules, Running, told
 
-__all__ = ["Rollout", "play", "stream"]
+__all__ = ["Rollout", "opened", "play", "stream"]
 
 
 def play(agent: Agent, shop: Shop, tasks: Iterable[Task], **settings: Any) -> list[Rollout]:
@@ -90,6 +90,23 @@ def stream(
             ended, running = [o for o in running if o.done], [o for o in running if not o.done]
             bar.update(len(ended))
             yield from (one.rollout() for one in ended)
+
+
+def opened(
+    agent: Agent,
+    shop: Shop,
+    task: Task,
+    customer: Callable[[], Customer],
+    *,
+    max_turns: int = MAX_STEPS,
+    effort: str = "low",
+    date: str = DATE,
+) -> Running:
+    """One episode that has begun and is left to the caller to go on with, turn by turn, as a chat is."""
+    head = told(agent, *system_messages("agent", effort=effort, date=date), prompt=False)
+    running = Running(Rules(agent, shop, "agent", customer, True, max_turns, None, 0, head), task, 0, 0)
+    running.start()
+    return running
 
 
 def _places(tasks: Iterable[Task], trials: int) -> Iterator[tuple[Task, int, int]]:

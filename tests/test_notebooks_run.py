@@ -99,8 +99,33 @@ def refined(folder: Path, mode: str) -> None:
     trained = best.stat().st_mtime_ns
     again, _ = run("03_grpo_refine", folder, quiet=False, **given)
     assert again["after"] == summary["after"] and best.stat().st_mtime_ns == trained
+    evaluated(folder, mode)
     if mode == "agent":
+        exported(folder)
         given |= {"GRID": {"num_generations": [2, 3]}}
         found, ranking = run("07_sweep", folder, quiet=False, **given)
         kinds = [type(cell) for cell in found["cells"].values()]
         assert "failed" in ranking and kinds == [list, str], "a batch of 4 has no groups of 3"
+
+
+def evaluated(folder: Path, mode: str) -> None:
+    """All stages on the same tasks; a second run plays nothing again."""
+    stages = ["base", "sft", "grpo"]
+    given = {"PROFILE": "tiny", "MODE": mode, "HELD_OUT": 3, "STAGES": stages, "TRIALS": 2, "SETTINGS": SHORT}
+    summary, shown = run("04_evaluate_and_compare", folder, quiet=False, **given)
+    assert list(summary) == stages and all(len(outcomes) == 6 for outcomes in summary.values())
+    assert "base → sft" in shown and "pass^k" in shown and "answered otherwise: 0" in shown
+    episodes = folder / "run" / "evaluation" / "grpo.jsonl"
+    written = episodes.read_text()
+    assert written.count("\n") == 6
+    again, _ = run("04_evaluate_and_compare", folder, quiet=False, **given)
+    assert again == summary and episodes.read_text() == written
+
+
+def exported(folder: Path) -> None:
+    """Written, loaded again, compared, and talked to."""
+    given = {"PROFILE": "tiny", "LINES": ["Hello there", "bye"], "SETTINGS": {"max_turn_length": 20}}
+    summary, shown = run("05_export_and_chat", folder, quiet=False, **given)
+    assert summary["adapter"][0] == 0.0 and 0 <= summary["merged"][0] < 1e-2 and summary["gguf"][0] is None
+    assert "you: Hello there" in shown and "not written" in shown
+    assert (folder / "run" / "export" / "merged" / "model.safetensors").exists()
