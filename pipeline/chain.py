@@ -21,6 +21,8 @@ import nbformat
 from envs.retail.files import whole_file
 from pipeline.runs import execute, run_folder
 
+# Seconds of the notebooks with the tiny model on two cores; only their proportions matter.
+USUAL = {"00": 7, "01": 18, "02": 230, "03": 280, "04": 50, "05": 35}
 WIDGET = "application/vnd.jupyter.widget-view+json"  # a progress bar: for who watches, not for who reads
 
 # nbconvert's page with everything left out that it would fetch: require.js, MathJax, Mermaid, widgets.
@@ -42,19 +44,29 @@ def run_chain(
     _refuse_unknown(given, set().union(*accepted.values()))
     given["RUN"] = run
     executed, failed = [], False
-    for number, notebook in enumerate(notebooks, 1):
+    start = perf_counter()
+    for number, notebook in enumerate(notebooks):
         chosen = {name: value for name, value in given.items() if name in accepted[notebook]}
         copy = folder / "notebooks" / notebook.name
-        print(f"[{number}/{len(notebooks)}] {notebook.stem} …", end=" ", flush=True)
-        start = perf_counter()
+        left = time_left(notebooks[:number], notebooks[number:], perf_counter() - start)
+        print(f"[{number + 1}/{len(notebooks)}] {notebook.stem}{left} …", end=" ", flush=True)
+        begun = perf_counter()
         failed = not _execute(notebook, copy, chosen)
-        print(f"{'failed after ' if failed else ''}{perf_counter() - start:.0f} s", flush=True)
+        print(f"{'failed after ' if failed else ''}{perf_counter() - begun:.0f} s", flush=True)
         executed.append(copy)
         if failed:
             break
     report = folder / "report.html"
     write_page(executed, report, title=f"Run {folder.name}")
     return report, not failed
+
+
+def time_left(done: Sequence[Path], ahead: Sequence[Path], spent: float) -> str:
+    """A guess at the minutes ahead, from how long what is done took here and usually takes."""
+    usual, rest = (sum(USUAL.get(one.name[:2], 0) for one in some) for some in (done, ahead))
+    if not usual or not rest:
+        return ""
+    return f" (about {max(1, round(rest * spent / usual / 60))} min left)"
 
 
 def declared_parameters(notebook: Path) -> set[str]:

@@ -54,6 +54,9 @@ class Config:
     validation_tasks: int = 40
     test_tasks: int = 100
     thoughts: bool = True  # demonstrations hold a short analysis before each turn
+    tells_answers: float = (
+        1.0  # share of demonstrations whose agent tells what was asked; the others only act
+    )
     rows: str = "step"  # in agent mode, "step" or "episode": one row a turn, or all turns of an episode
     # supervised warm-up
     sft_epochs: float = 1.0
@@ -85,6 +88,8 @@ class Config:
         for name in ("max_seq_length", "lora_rank", "sft_batch_size", "sft_accumulation", "num_generations"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if not 0 <= self.tells_answers <= 1:
+            raise ValueError(f"tells_answers is a share between 0 and 1, not {self.tells_answers}")
         if self.profile != "tiny":  # the tiny model's tokenizer writes the same prompt far shorter
             self._check_length()
 
@@ -121,6 +126,7 @@ PROFILES: dict[str, dict[str, Any]] = {
     "tiny": {  # the pipeline's rehearsal on a CPU; the numbers behind it stand in data/tiny_base/MEASURED.md
         "levels": (1, 2),
         "thoughts": False,
+        "tells_answers": 0.25,  # a gap in the warm-up that reinforcement can close: see MEASURED.md
         "rows": "episode",
         "lora_parameters": _EXPERTS,
         "modules_to_save": ("embed_tokens", "lm_head"),  # the shop's tool names are new to the base

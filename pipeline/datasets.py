@@ -19,6 +19,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from random import Random
 from typing import TYPE_CHECKING, Any, Literal
 
 from envs.retail.database import Shop
@@ -94,6 +95,7 @@ def sft_rows(
     date: str = DATE,
     rows: Literal["step", "episode"] = "step",
     thoughts: bool = False,
+    tells: float = 1.0,
     too_long: Literal["drop", "keep"] = "drop",
 ) -> tuple[list[Row], LengthReport]:
     """Rows of all tasks that can be demonstrated and fit, with a report of those that cannot or do not.
@@ -108,12 +110,13 @@ def sft_rows(
         date: The date the system message states.
         rows: In agent mode, a row for each step, or one for the whole episode.
         thoughts: In agent mode, put a short analysis before each turn.
+        tells: In agent mode, the share of tasks whose demonstrator tells what was asked (`demonstrate`).
         too_long: Whether rows beyond `max_length` are dropped or kept; reported they are either way.
     """
     opening, found, refused = system_messages(mode, effort=effort, date=date), [], []
     for task in tasks:
         try:
-            found += _rows_of(shop, task, opening, mode, rows, thoughts)
+            found += _rows_of(shop, task, opening, mode, rows, thoughts, tells)
         except NotDemonstrable as error:
             refused.append(str(error))
     count = token_counter(tokenizer)
@@ -125,12 +128,13 @@ def sft_rows(
 
 
 def _rows_of(
-    shop: Shop, task: Task, opening: list[Message], mode: Mode, rows: str, thoughts: bool
+    shop: Shop, task: Task, opening: list[Message], mode: Mode, rows: str, thoughts: bool, tells: float
 ) -> list[Row]:
     if mode == "plan":
         answer = Final(plan.render_plan(plannable_actions(task)))
         return [Row(task.id, 0, tuple(segments([*opening, User(task.query), answer])))]
-    messages = demonstrate(shop, task, thoughts=thoughts).messages
+    told = Random(f"tells/{task.id}").random() < tells
+    messages = demonstrate(shop, task, thoughts=thoughts, tells=told).messages
     pieces = segments([*opening, *messages])
     if rows == "episode":
         return [Row(task.id, 0, tuple(pieces))]

@@ -87,18 +87,20 @@ class Demonstration:
     episode: Episode
 
 
-def demonstrate(shop: Shop, task: Task, *, thoughts: bool = False) -> Demonstration:
+def demonstrate(shop: Shop, task: Task, *, thoughts: bool = False, tells: bool = True) -> Demonstration:
     """Serve a task with its gold actions, asking the scripted customer for what is missing.
 
     Args:
         shop: The shop the task is about.
         task: The task.
         thoughts: Put a short analysis message before each of the agent's turns.
+        tells: Whether the agent tells what was asked. Gold actions are calls without words: who learns from
+            calls only does not know that an answer is wanted, and the reward is what teaches it.
     """
-    player = _Demonstrator(RetailEnv(shop, task, ScriptedCustomer(), max_steps=100), thoughts)
+    player = _Demonstrator(RetailEnv(shop, task, ScriptedCustomer(), max_steps=100), thoughts, tells)
     player.play()
     score = player.env.score()
-    if score.reward != 1.0:
+    if score.reward != 1.0 and (tells or not score.database_equal or not player.env.done):
         told = f", never told {score.missing_outputs}" if score.missing_outputs else ""
         raise NotDemonstrable(f"{task.id}: ended by {player.env.ended or 'nobody'}{told}")
     return Demonstration(task, tuple(player.messages), player.env.episode)
@@ -107,8 +109,8 @@ def demonstrate(shop: Shop, task: Task, *, thoughts: bool = False) -> Demonstrat
 class _Demonstrator:
     """Plays one episode and writes it down."""
 
-    def __init__(self, env: RetailEnv, thoughts: bool):
-        self.env, self.thoughts = env, thoughts
+    def __init__(self, env: RetailEnv, thoughts: bool, tells: bool):
+        self.env, self.thoughts, self.tells = env, thoughts, tells
         self.messages: list[Message] = [User(env.reset())]
         self.known = [env.opening]
 
@@ -124,7 +126,8 @@ class _Demonstrator:
         for _ in range(MAX_CLOSINGS):  # each may bring up a wish that has been seen to already
             if self.env.done:
                 break
-            self._say(f"{report(task, self.known[1:])} {CLOSING}")
+            last = report(task, self.known[1:]) if self.tells or not task.outputs else _silent_report(task)
+            self._say(f"{last} {CLOSING}")
 
     def _find_out(self, action: Action) -> None:
         """Ask for what the call needs and nobody has said; what the customer cannot tell stays open."""
@@ -165,9 +168,17 @@ def report(task: Task, seen: Sequence[str] = ()) -> str:
         task: The task.
         seen: The tools' answers, in which an output's name is looked up: "The tracking id is 953704614355."
     """
-    deeds = [_filled(_DEEDS, action) for action in task.gold_actions if action.name in _DEEDS]
     answers = [f"{_subject(output, task.query, seen)} is {output}." for output in task.outputs]
-    return " ".join([*deeds, *answers]) or "I am sorry, I cannot do this for you."
+    return " ".join([*_deeds(task), *answers]) or "I am sorry, I cannot do this for you."
+
+
+def _silent_report(task: Task) -> str:
+    """The last words of an agent that keeps to itself what the customer wanted to know."""
+    return " ".join([*_deeds(task), "I have looked it up."])
+
+
+def _deeds(task: Task) -> list[str]:
+    return [_filled(_DEEDS, action) for action in task.gold_actions if action.name in _DEEDS]
 
 
 def _subject(output: str, query: str, seen: Sequence[str]) -> str:

@@ -1,6 +1,6 @@
 """Makes the numbers that README and notebooks show: `make reference` writes outputs/reference/*.json.
 
-    python -m pipeline.reference                       # three seeds: most of an hour on 2 cores
+    python -m pipeline.reference --jobs 2              # three seeds: most of an hour on 2 cores
     python -m pipeline.reference --profile gpu24
 
 Notebook 02 and 03 for each seed, notebook 03 with shuffled rewards as the control, and once with a learning
@@ -14,6 +14,7 @@ import json
 import os
 import platform
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -38,36 +39,47 @@ def run_notebook(name: str, run: Path, **parameters: Any) -> dict[str, Any]:
     return read_json(summary)
 
 
-def grpo_reference(profile: str, seeds: Sequence[int]) -> dict[str, Any]:
+def grpo_reference(profile: str, seeds: Sequence[int], jobs: int = 1) -> dict[str, Any]:
     """Success before and after for each seed, with rewards and with shuffled ones, and one collapse."""
-    runs = []
-    for seed in seeds:
-        given = {"PROFILE": profile, "SEED": seed}
-        warm = run_folder(f"reference-{seed}")
-        steps = run_notebook("02_sft_warmup", warm, **given, HELD_OUT=HELD_OUT)
-        for shuffled in (False, True):
-            run = run_folder(f"reference-{seed}-shuffled") if shuffled else warm
-            refined = {"WARM_UP": str(warm.resolve()), "SHUFFLED": shuffled, "HELD_OUT": HELD_OUT}
-            found = run_notebook("03_grpo_refine", run, **given, **refined)
-            kept = {name: found[name] for name in ("before", "after", "seconds")}
-            runs.append({"seed": seed, "shuffled": shuffled, "steps": steps["after"], **kept})
-    first = run_folder(f"reference-{seeds[0]}")
-    broken = run_notebook(
-        "03_grpo_refine",
-        run_folder("reference-collapse"),
-        PROFILE=profile,
-        SEED=seeds[0],
-        HELD_OUT=16,
-        WARM_UP=str(first.resolve()),
-        SETTINGS=COLLAPSE,
-    )
-    history = [{name: entry[name] for name in entry if name in SHOWN} for entry in broken["history"]]
+    with ThreadPoolExecutor(jobs) as pool:
+        warm = pool.map(lambda seed: _warmed_up(profile, seed), seeds)
+        steps = dict(zip(seeds, warm, strict=True))
+        cells = [(seed, shuffled) for seed in seeds for shuffled in (False, True)]
+        broken = pool.submit(_collapsed, profile, seeds[0])
+        refined = pool.map(lambda cell: _refined(profile, *cell), cells)
+        runs = [
+            {"seed": seed, "shuffled": shuffled, "steps": steps[seed]["after"], **found}
+            for (seed, shuffled), found in zip(cells, refined, strict=True)
+        ]
+    history = broken.result()["history"]
     return {
         "profile": profile,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
         "runs": runs,
-        "collapse": {"learning_rate": COLLAPSE["grpo_learning_rate"], "history": history},
+        "collapse": {
+            "learning_rate": COLLAPSE["grpo_learning_rate"],
+            "history": [{name: entry[name] for name in entry if name in SHOWN} for entry in history],
+        },
     }
+
+
+def _warmed_up(profile: str, seed: int) -> dict[str, Any]:
+    run = run_folder(f"reference-{seed}")
+    return run_notebook("02_sft_warmup", run, PROFILE=profile, SEED=seed, HELD_OUT=HELD_OUT)
+
+
+def _refined(profile: str, seed: int, shuffled: bool) -> dict[str, Any]:
+    warm = run_folder(f"reference-{seed}")
+    run = run_folder(f"reference-{seed}-shuffled") if shuffled else warm
+    given = {"SHUFFLED": shuffled, "HELD_OUT": HELD_OUT, "WARM_UP": str(warm.resolve())}
+    found = run_notebook("03_grpo_refine", run, PROFILE=profile, SEED=seed, **given)
+    return {name: found[name] for name in ("before", "after", "seconds")}
+
+
+def _collapsed(profile: str, seed: int) -> dict[str, Any]:
+    warm, run = run_folder(f"reference-{seed}"), run_folder("reference-collapse")
+    given = {"SETTINGS": COLLAPSE, "HELD_OUT": 16, "WARM_UP": str(warm.resolve())}
+    return run_notebook("03_grpo_refine", run, PROFILE=profile, SEED=seed, **given)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -75,8 +87,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m pipeline.reference", description=__doc__.splitlines()[0])
     parser.add_argument("--profile", default="tiny")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
+    parser.add_argument("--jobs", type=int, default=1, help="notebooks at a time, sharing the cores")
     options = parser.parse_args(argv)
-    found = grpo_reference(options.profile, options.seeds)
+    if options.jobs > 1:
+        os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // options.jobs))
+    found = grpo_reference(options.profile, options.seeds, options.jobs)
     with whole_file(REFERENCE) as out:
         json.dump(found, out)
         out.write("\n")

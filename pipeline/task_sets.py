@@ -53,4 +53,5 @@ def rows_for(shop: Shop, config: Config, tokenizer: Any, split: str) -> tuple[li
         date=config.date,
         rows=config.rows,
         thoughts=config.thoughts,
+        tells=config.tells_answers,
     )

@@ -164,3 +164,24 @@ def test_grpo_prompts_carry_the_task_and_the_same_instructions(tasks):
 def test_the_real_vocabulary_counts_special_tokens_as_one():
     encoding = pytest.importorskip("openai_harmony") and real_vocabulary()
     assert token_counter(encoding)("<|start|>assistant<|channel|>final<|message|>hi<|return|>") == 7
+
+
+def test_a_share_of_the_demonstrations_keeps_the_answer_to_itself(shop):
+    tasks = [task for task in islice(generate(shop, seed=11, levels=(1,)), 120) if task.outputs]
+    for task in tasks:
+        told, kept = (demonstrate(shop, task, tells=tells) for tells in (True, False))
+        assert told.episode.score().reward == 1.0
+        assert kept.episode.score().missing_outputs == task.outputs and kept.episode.ended == "customer"
+        calls = [[turn.action for turn in one.episode.calls] for one in (told, kept)]
+        assert calls[0] == calls[1], "they differ in words only"
+    settings = {"tokenizer": characters, "max_length": 10**9, "rows": "episode"}
+    for share in (0.0, 0.3, 1.0):
+        rows, _ = sft_rows(shop, tasks, tells=share, **settings)
+        silent = sum("I have looked it up." in row.text for row in rows) / len(rows)
+        assert abs(silent - (1 - share)) < (0.15 if 0 < share < 1 else 1e-9)
+
+
+def test_an_answer_is_named_as_the_record_names_it(shop):
+    task = next(task for task in generate(shop, seed=11, levels=(1,)) if task.extra["family"] == "tracking")
+    words = demonstrate(shop, task).messages[-1].text
+    assert words.startswith(f"The tracking id is {task.outputs[0]}.")
