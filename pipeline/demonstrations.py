@@ -94,8 +94,8 @@ def demonstrate(shop: Shop, task: Task, *, thoughts: bool = False, tells: bool =
         shop: The shop the task is about.
         task: The task.
         thoughts: Put a short analysis message before each of the agent's turns.
-        tells: Whether the agent tells what was asked. Gold actions are calls without words: who learns from
-            calls only does not know that an answer is wanted, and the reward is what teaches it.
+        tells: Whether the agent tells what was asked, or finds it, thinks it, and keeps it to itself. Gold
+            actions are calls without words: that an answer is wanted, only the reward can teach.
     """
     player = _Demonstrator(RetailEnv(shop, task, ScriptedCustomer(), max_steps=100), thoughts, tells)
     player.play()
@@ -126,8 +126,10 @@ class _Demonstrator:
         for _ in range(MAX_CLOSINGS):  # each may bring up a wish that has been seen to already
             if self.env.done:
                 break
-            last = report(task, self.known[1:]) if self.tells or not task.outputs else _silent_report(task)
-            self._say(f"{last} {CLOSING}")
+            if self.tells or not task.outputs:
+                self._say(f"{report(task, self.known[1:])} {CLOSING}")
+            else:
+                self._say(f"{_silent_report(task)} {CLOSING}", " ".join(_answers(task, self.known[1:])))
 
     def _find_out(self, action: Action) -> None:
         """Ask for what the call needs and nobody has said; what the customer cannot tell stays open."""
@@ -141,8 +143,10 @@ class _Demonstrator:
         if unreachable_values(action, self.known) and not self.env.done:
             self._say(CLOSING)  # a further wish may hold it
 
-    def _say(self, words: str) -> None:
-        reply = self._act(Action(RESPOND, {"content": words}), _TELLING)
+    def _say(self, words: str, thought: str = "") -> None:
+        if thought and not self.thoughts:
+            self.messages.append(Analysis(thought))
+        reply = self._act(Action(RESPOND, {"content": words}), thought or _TELLING)
         self.messages.append(Final(words))
         if not self.env.done:
             self.messages.append(User(reply))
@@ -168,8 +172,11 @@ def report(task: Task, seen: Sequence[str] = ()) -> str:
         task: The task.
         seen: The tools' answers, in which an output's name is looked up: "The tracking id is 953704614355."
     """
-    answers = [f"{_subject(output, task.query, seen)} is {output}." for output in task.outputs]
-    return " ".join([*_deeds(task), *answers]) or "I am sorry, I cannot do this for you."
+    return " ".join([*_deeds(task), *_answers(task, seen)]) or "I am sorry, I cannot do this for you."
+
+
+def _answers(task: Task, seen: Sequence[str]) -> list[str]:
+    return [f"{_subject(output, task.query, seen)} is {output}." for output in task.outputs]
 
 
 def _silent_report(task: Task) -> str:
