@@ -20,7 +20,7 @@ MODEL_REQS  = $(if $(filter gpu,$(MODEL)),requirements.txt,requirements-cpu.txt)
 MODEL_SET   = $(VENV)/.stamp-$(MODEL)
 
 # Notebooks in the order they build on each other. From 02 on they load a model.
-DEMO_NOTEBOOKS  = $(sort $(wildcard notebooks/0[0-2]_*.ipynb))
+DEMO_NOTEBOOKS  = $(sort $(wildcard notebooks/0[0-5]_*.ipynb))
 TRAIN_NOTEBOOKS = $(sort $(wildcard notebooks/0[1-5]_*.ipynb))
 NEEDS_MODEL     = $(filter-out notebooks/00_% notebooks/01_%,$(1))
 # Extra words for the program behind a target: make bench ARGS="--against ../tau-bench"
@@ -28,14 +28,14 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-fast train notebook bench lint format data tiny-base reference clean
+.PHONY: help setup demo test test-fast train report notebook bench lint format data tiny-base reference clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(DEV) $(MODEL_SET)  ## create .venv and install everything (done by the other targets when needed)
 
-demo: $(if $(call NEEDS_MODEL,$(DEMO_NOTEBOOKS)),$(DEV) $(MODEL_SET),$(DEV))  ## run the first notebooks on the CPU, write outputs/demo/report.html
+demo: $(if $(call NEEDS_MODEL,$(DEMO_NOTEBOOKS)),$(DEV) $(MODEL_SET),$(DEV))  ## run notebooks 00 to 05 on the CPU, write outputs/demo/report.html
 	@$(PY) -m pipeline.chain --run demo $(ARGS) $(DEMO_NOTEBOOKS)
 
 test: $(DEV) $(MODEL_SET)  ## run every test, notebooks and training on the CPU included
@@ -44,9 +44,12 @@ test: $(DEV) $(MODEL_SET)  ## run every test, notebooks and training on the CPU 
 test-fast: $(DEV)  ## run the quick tests: under a minute, no torch
 	@$(PY) -m pytest -n auto --dist loadfile -m "not torch and not slow and not notebook" $(ARGS)
 
-train: $(DEV) $(MODEL_SET)  ## run the training notebooks that exist so far (01 to 05), write outputs/train/report.html
+train: $(DEV) $(MODEL_SET)  ## the same chain for a real model (01 to 05): make train PROFILE=gpu24
 	$(if $(call NEEDS_MODEL,$(TRAIN_NOTEBOOKS)),,$(error no notebook that trains is in notebooks/ yet: `make demo` runs what is there))
-	@$(PY) -m pipeline.chain --run train $(ARGS) $(TRAIN_NOTEBOOKS)
+	@$(PY) -m pipeline.chain --run train -p PROFILE $(or $(PROFILE),auto) $(ARGS) $(TRAIN_NOTEBOOKS)
+
+report: $(DEV)  ## write a run's report.html again: make report RUN=demo
+	@$(PY) -m pipeline.report_page $(or $(RUN),demo)
 
 notebook: $(LAB)  ## open the notebooks in JupyterLab
 	@$(VENV)/bin/jupyter lab --LabApp.default_url=/lab/tree/notebooks $(ARGS)

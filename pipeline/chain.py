@@ -3,7 +3,8 @@
     python -m pipeline.chain --run demo notebooks/00_meet_the_shop.ipynb notebooks/01_*.ipynb
     python -m pipeline.chain --run t4 -p PROFILE t4 -p SEED 7 notebooks/02_sft_warmup.ipynb
 
-Writes `outputs/<run>/notebooks/*.ipynb` (executed copies) and `outputs/<run>/report.html`, which loads
+Writes `outputs/<run>/notebooks/*.ipynb` (executed copies), joined in `outputs/<run>/notebooks.html`, and
+where a model was trained or evaluated `outputs/<run>/report.html` (pipeline/report_page.py). Both load
 nothing from the network. A parameter goes to the notebooks that declare it; the run's name goes to RUN.
 If a notebook fails the chain stops there, the page shows the error in its place, and the exit code is 1.
 """
@@ -56,9 +57,21 @@ def run_chain(
         executed.append(copy)
         if failed:
             break
-    report = folder / "report.html"
-    write_page(executed, report, title=f"Run {folder.name}")
-    return report, not failed
+    page = folder / "notebooks.html"
+    write_page(executed, page, title=f"Run {folder.name}")
+    return _reported(folder) or page, not failed
+
+
+def _reported(run: Path) -> Path | None:
+    """The run's report, with its verdict on the terminal; None where nothing was trained or evaluated."""
+    from envs.retail.database import Shop
+    from pipeline.report_page import verdict, write_report
+
+    if not (run / "metrics.jsonl").exists() and not (run / "evaluation").exists():
+        return None
+    shop = Shop.load()
+    print(verdict(run, shop), end="")
+    return write_report(run, shop)
 
 
 def time_left(done: Sequence[Path], ahead: Sequence[Path], spent: float) -> str:

@@ -131,7 +131,7 @@ PROFILES: dict[str, dict[str, Any]] = {
         "lora_parameters": _EXPERTS,
         "modules_to_save": ("embed_tokens", "lm_head"),  # the shop's tool names are new to the base
         "train_tasks": 1500,
-        "validation_tasks": 16,
+        "validation_tasks": 24,
         "sft_epochs": 1.0,
         "sft_batch_size": 2,  # many small steps learn more a second than few large ones
         "sft_accumulation": 1,
@@ -140,10 +140,11 @@ PROFILES: dict[str, dict[str, Any]] = {
         "sft_eval_steps": 375,
         "grpo_epochs": 1.0,
         "grpo_batch_size": 16,
-        "grpo_accumulation": 4,
-        "grpo_learning_rate": 1e-4,
-        "grpo_max_steps": 30,
-        "grpo_eval_steps": 5,
+        "grpo_accumulation": 2,
+        "grpo_learning_rate": 3e-4,
+        "grpo_max_steps": 24,
+        "grpo_eval_steps": 6,
+        "temperature": 1.0,
         "max_turn_length": 112,  # the longest right answer to a task of these levels has 91
         "max_completion_length": 1024,
         "max_turns": 8,

@@ -7,7 +7,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from pipeline.chain import declared_parameters, main, run_chain, write_page
+from pipeline.chain import USUAL, declared_parameters, main, run_chain, time_left, write_page
+from pipeline.runs import ROOT
 
 PICTURE = """import matplotlib.pyplot as plt
 plt.plot([1, 2]);"""
@@ -73,7 +74,7 @@ def test_a_chain_runs_in_order_with_its_parameters(tmp_path, outputs, capsys):
     )
     second = write_notebook(tmp_path / "nb" / "two.ipynb", 'print("after", open("seen.txt").read())')
     assert main(["--run", "r", "-p", "N", "7", str(first), str(second)]) == 0
-    html = (outputs / "r" / "report.html").read_text(encoding="utf-8")
+    html = (outputs / "r" / "notebooks.html").read_text(encoding="utf-8")
     assert "after r 7" in html and "data:image/png;base64," in html
     assert {path.name for path in (outputs / "r" / "notebooks").iterdir()} == {"one.ipynb", "two.ipynb"}
     assert re.search(r"\[1/2\] one … \d+ s\n\[2/2\] two … \d+ s\n", capsys.readouterr().out)
@@ -85,6 +86,42 @@ def test_a_failing_notebook_stops_the_chain_and_shows_its_error(tmp_path, output
     first = write_notebook(tmp_path / "one.ipynb", 'raise ValueError("the till is empty")')
     second = write_notebook(tmp_path / "two.ipynb")
     assert main(["--run", "r", str(first), str(second)]) == 1
-    assert "the till is empty" in (outputs / "r" / "report.html").read_text(encoding="utf-8")
+    assert "the till is empty" in (outputs / "r" / "notebooks.html").read_text(encoding="utf-8")
     assert "the till is empty" in capsys.readouterr().err
     assert not (outputs / "r" / "notebooks" / "two.ipynb").exists()
+
+
+def test_the_time_left_follows_how_fast_this_machine_is():
+    done, ahead = (
+        [Path("00_meet.ipynb"), Path("01_prepare.ipynb")],
+        [Path("02_sft.ipynb"), Path("03_grpo.ipynb")],
+    )
+    usual = sum(USUAL[name] for name in ("00", "01"))
+    as_usual, slower = time_left(done, ahead, usual), time_left(done, ahead, 3 * usual)
+    minutes = [int(re.search(r"about (\d+) min", text)[1]) for text in (as_usual, slower)]
+    assert minutes[0] == round((USUAL["02"] + USUAL["03"]) / 60) and abs(minutes[1] - 3 * minutes[0]) < 3
+    assert time_left([], ahead, 0.0) == time_left(done, [], 9.0) == ""
+
+
+def test_a_run_that_was_evaluated_gets_its_report_and_its_verdict(tmp_path, outputs, capsys):
+    lines = (
+        "from pathlib import Path",
+        "from itertools import islice",
+        "from envs.retail.database import Shop",
+        "from envs.retail.generator import generate",
+        "from pipeline.attacks.attack import honest",
+        "from pipeline.episode_records import to_record",
+        "from pipeline.running import Rollout",
+        "from envs.retail.files import json_line",
+        "import os",
+        "shop, folder = Shop.load(), Path(os.environ['TOOL_OUTPUTS']) / 'r' / 'evaluation'",
+        "folder.mkdir(parents=True)",
+        "episodes = [honest(shop, task) for task in islice(generate(shop, seed=1, levels=(1,)), 3)]",
+        "rollouts = [Rollout(one, (), number, 0, 1.0) for number, one in enumerate(episodes)]",
+        "records = [json_line(to_record(one, shop, 'sft')) for one in rollouts]",
+        "(folder / 'sft.jsonl').write_text(''.join(records))",
+    )
+    notebook = write_notebook(tmp_path / "a.ipynb", f"import sys\nsys.path.insert(0, {str(ROOT)!r})", *lines)
+    page, complete = run_chain([notebook], "r")
+    assert complete and page == outputs / "r" / "report.html" and "sft" in page.read_text(encoding="utf-8")
+    assert "100.0 % of 3 tasks solved" in capsys.readouterr().out
