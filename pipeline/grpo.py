@@ -108,6 +108,15 @@ def curriculum(tasks: Sequence[Task], seed: int) -> list[Task]:
     return sorted(tasks, key=lambda task: task.level / highest + random.uniform(-0.5, 0.5))
 
 
+def tasks_in_a_run(config: Config, arguments: GRPOConfig) -> int:
+    """How many tasks a run comes to see: a curriculum over more would leave it at the easy ones."""
+    if arguments.max_steps < 1:
+        return config.train_tasks
+    batch = arguments.per_device_train_batch_size * arguments.gradient_accumulation_steps
+    groups = batch * arguments.world_size // config.num_generations
+    return min(config.train_tasks, max(1, arguments.max_steps * groups))
+
+
 def build_grpo_trainer(
     model: Any,
     tokenizer: Any,
@@ -129,7 +138,8 @@ def build_grpo_trainer(
 
     way = "plan" if config.mode == "plan" else config.grpo_way
     if tasks is None:
-        tasks = curriculum(tasks_for(shop, config, "train", stage="grpo"), config.seed)
+        count = tasks_in_a_run(config, arguments)
+        tasks = curriculum(tasks_for(shop, config, "train", count, stage="grpo"), config.seed)
     run = Path(arguments.output_dir).parent
     log = run / "episodes.jsonl" if arguments.process_index == 0 else None
     reward = episode_reward(way, config, tokenizer, log)

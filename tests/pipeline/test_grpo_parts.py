@@ -2,9 +2,12 @@
 
 import inspect
 import json
+from collections import Counter
 from dataclasses import replace
 from itertools import groupby
 from random import Random
+from statistics import fmean
+from types import SimpleNamespace
 
 import pytest
 
@@ -16,12 +19,14 @@ from pipeline.config import resolve
 from pipeline.datasets import system_messages
 from pipeline.demonstrations import NotDemonstrable, demonstrate
 from pipeline.episode import play_turns
+from pipeline.grpo import curriculum, tasks_in_a_run
 from pipeline.grpo_desks import OVER, Desk, account, agent_turns, tool_desk
 from pipeline.grpo_rewards import Scored, episode_reward, step_metrics, weights_of
 from pipeline.grpo_watch import reward_is_fooled
 from pipeline.harmony import segments
 from pipeline.harmony_parse import SPECIAL, Vocabulary
 from pipeline.rewards import score
+from pipeline.task_sets import tasks_for
 
 SPECIALS = ("<|start|>", "<|end|>", "<|message|>", "<|channel|>", "<|constrain|>", "<|return|>", "<|call|>")
 FIRST = 0x110000  # a character is its own token, a special token is beyond all characters
@@ -209,3 +214,19 @@ def test_the_curriculum_begins_easy_and_keeps_every_task(shop):
     assert sum(t.level for t in ordered[:half]) < sum(t.level for t in ordered[half:])
     assert len({t.level for t in ordered[:half]}) > 1
     assert ordered == curriculum(tasks, 1)
+
+
+def test_a_short_run_meets_every_level_and_not_the_easy_ones_only(shop):
+    config = resolve("tiny", environ={})
+    arguments = SimpleNamespace(
+        max_steps=24, per_device_train_batch_size=16, gradient_accumulation_steps=2, world_size=1
+    )
+    assert tasks_in_a_run(config, arguments) == 24 * 4
+    tasks = curriculum(tasks_for(shop, config, "train", 24 * 4, stage="grpo"), config.seed)
+    assert Counter(task.level for task in tasks) == {1: 48, 2: 48}
+    early, late = (fmean(task.level for task in part) for part in (tasks[:32], tasks[-32:]))
+    assert 1 < early < 1.5 < late < 2
+    arguments.max_steps = -1
+    assert tasks_in_a_run(config, arguments) == config.train_tasks
+    arguments.max_steps = 10**6
+    assert tasks_in_a_run(config, arguments) == config.train_tasks, "then they come again"
