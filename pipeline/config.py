@@ -141,7 +141,7 @@ PROFILES: dict[str, dict[str, Any]] = {
         "grpo_epochs": 1.0,
         "grpo_batch_size": 16,
         "grpo_accumulation": 2,
-        "grpo_learning_rate": 3e-4,
+        "grpo_learning_rate": 2e-4,
         "grpo_max_steps": 24,
         "grpo_eval_steps": 6,
         "temperature": 1.0,
