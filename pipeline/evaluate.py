@@ -77,8 +77,8 @@ def evaluate(
 
 def evaluation_files(folder: Path, stage: str) -> list[Path]:
     """The episodes of a stage: one file, or its shards."""
-    files = [folder / f"{stage}.jsonl", *sorted(folder.glob(f"{stage}.*-of-*.jsonl"))]
-    found = [file for file in files if file.exists()]
+    name = re.compile(rf"{re.escape(stage)}(\.\d+-of-\d+)?\.jsonl")
+    found = sorted(file for file in folder.glob("*.jsonl") if name.fullmatch(file.name))
     if not found:
         raise FileNotFoundError(
             f"{folder} has no episodes of {stage!r}: "

@@ -62,6 +62,7 @@ METRICS: dict[str, Callable[[Episode], Ratio]] = {
     "tokens": lambda e: (e.tokens, 1),
 }
 SECONDS = "seconds"
+BLOCK = 500  # draws at a time: all at once would take a gigabyte for thousands of tasks
 
 
 @dataclass(frozen=True)
@@ -168,13 +169,15 @@ def compare(before: Iterable[Played], after: Iterable[Played], draws: int = 10_0
         raise ValueError("no episodes to compare")
     differences = np.array([new[task] - old[task] for task in old])
     low, high = interval(differences)
-    signs = np.random.default_rng(0).choice((-1.0, 1.0), size=(draws, len(differences)))
-    as_far = np.abs(signs @ differences) >= abs(differences.sum()) - 1e-9
+    chance, least, as_far = np.random.default_rng(0), abs(differences.sum()) - 1e-9, 0
+    for start in range(0, draws, BLOCK):
+        signs = chance.choice((-1.0, 1.0), size=(min(BLOCK, draws - start), len(differences)))
+        as_far += int((np.abs(signs @ differences) >= least).sum())
     return Comparison(
         difference=float(differences.mean()),
         low=low,
         high=high,
-        p_value=float((as_far.sum() + 1) / (draws + 1)),
+        p_value=float((as_far + 1) / (draws + 1)),
         better=int((differences > 0).sum()),
         worse=int((differences < 0).sum()),
         tasks=len(differences),

@@ -233,7 +233,7 @@
 
   function pane(episode) {
     const facts = [`level ${episode.task.level}`, `trial ${episode.trial + 1}`, episode.task.family, episode.task.split,
-      `ended: ${episode.ended}`, words(episode.calls, "call"), words(episode.tokens, "token"),
+      `ended: ${episode.ended}`, words(episode.calls, "call"), episode.tokens && words(episode.tokens, "token"),
       episode.seconds === null ? "" : `${episode.seconds} s`];
     return make("article", { class: "pane", "aria-label": `${episode.task.id}, ${episode.stage}` },
       make("h3", {}, episode.task.id, " ", make("span", { class: "pill" }, episode.stage), " ", outcome(episode)),

@@ -113,6 +113,14 @@ def test_shards_are_parts_of_the_whole(shop, tasks, script, tmp_path):
     assert len(together) == 2 * len(tasks)
 
 
+def test_a_stage_whose_name_begins_like_anothers_is_not_taken_for_its_shard(shop, tasks, script, tmp_path):
+    for stage in ("sft", "sft.long"):
+        agent = ScriptedAgent(script)
+        evaluate(agent, shop, tasks[:4], tmp_path, stage=stage, shard=(1, 2), progress=False)
+    assert [file.name for file in evaluation_files(tmp_path, "sft")] == ["sft.1-of-2.jsonl"]
+    assert [file.name for file in evaluation_files(tmp_path, "sft.long")] == ["sft.long.1-of-2.jsonl"]
+
+
 def test_episodes_of_other_settings_are_not_mixed(shop, tasks, script, tmp_path):
     run(script, shop, tasks, tmp_path, trials=1)
     with pytest.raises(ValueError, match=r"other settings \(trials\).*another stage"):
