@@ -24,6 +24,7 @@ from pipeline.runs import execute, run_folder
 
 # Seconds of the notebooks with the tiny model on two cores; only their proportions matter.
 USUAL = {"00": 7, "01": 18, "02": 230, "03": 280, "04": 50, "05": 35}
+DOUBT = 60  # seconds for which the usual pace is believed: the first notebooks mostly start kernels
 WIDGET = "application/vnd.jupyter.widget-view+json"  # a progress bar: for who watches, not for who reads
 
 # nbconvert's page with everything left out that it would fetch: require.js, MathJax, Mermaid, widgets.
@@ -79,7 +80,8 @@ def time_left(done: Sequence[Path], ahead: Sequence[Path], spent: float) -> str:
     usual, rest = (sum(USUAL.get(one.name[:2], 0) for one in some) for some in (done, ahead))
     if not usual or not rest:
         return ""
-    return f" (about {max(1, round(rest * spent / usual / 60))} min left)"
+    pace = (spent + DOUBT) / (usual + DOUBT)
+    return f" (about {max(1, round(rest * pace / 60))} min left)"
 
 
 def declared_parameters(notebook: Path) -> set[str]:
