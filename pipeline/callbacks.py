@@ -15,6 +15,8 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from pipeline.report import new_figure
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -73,12 +75,10 @@ def live_curves(*panels: Panel, every_seconds: float = 10.0) -> Any:
 
 def curves_figure(history: Sequence[Mapping[str, Any]], panels: Sequence[Panel]) -> Figure:
     """Each panel's metrics over the steps; what was measured now and then is drawn with dots."""
-    from matplotlib.figure import Figure
-
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
     size = (7, 3) if columns == 1 else (4.2 * columns, 2.4 * rows)
-    figure = Figure(figsize=size, layout="constrained")
+    figure = new_figure(*size)
     grid = figure.subplots(rows, columns, squeeze=False).flat
     for axes, panel in zip(grid, panels, strict=False):
         for name in panel.names:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.failures import KINDS, failure_counts
 from pipeline.metrics import Measure, Played, compare, pass_at, pass_hat, summary
-from pipeline.report import left_aligned
+from pipeline.report import left_aligned, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -78,9 +78,7 @@ def failure_table(played: Stages) -> Styler:
 
 def plot_levels(played: Stages) -> Figure:
     """Success by level with 95 % intervals, one bar a stage."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 3.2), layout="constrained")
+    figure = new_figure(8, 3.2)
     axes = figure.subplots()
     levels = sorted({one.level for episodes in played.values() for one in episodes})
     width = 0.8 / max(1, len(played))

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from IPython.display import HTML, Markdown
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from pandas.io.formats.style import Styler
 
 _STYLE = """<style>
@@ -143,6 +144,15 @@ def plot_speed(timings: pd.DataFrame) -> Axes:
     axes.invert_yaxis()
     axes.spines[["top", "right"]].set_visible(False)
     return axes
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure that a notebook shows as a picture where it is a cell's value, and only there."""
+    import matplotlib.pyplot as plt  # a kernel learns from pyplot how to draw figures at all
+
+    figure = plt.figure(figsize=(width, height), layout="constrained")
+    plt.close(figure)  # else it would be shown once more at the end of the cell
+    return figure
 
 
 def _counts(values: list[str]) -> str:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from envs.retail.files import read_json, whole_file
 from pipeline.grpo_report import points
 from pipeline.intervals import interval
-from pipeline.report import left_aligned
+from pipeline.report import left_aligned, new_figure
 from pipeline.runs import execute
 
 if TYPE_CHECKING:
@@ -119,10 +119,8 @@ def ranking(results: Sequence[CellResult]) -> Styler:
 
 def plot_sweep(results: Sequence[CellResult]) -> Figure:
     """Success after training with its interval for each cell, the best on top."""
-    from matplotlib.figure import Figure
-
     whole = [one for one in ranked(results) if not one.error][::-1]
-    figure = Figure(figsize=(8, 1 + 0.4 * len(whole)), layout="constrained")
+    figure = new_figure(8, 1 + 0.4 * len(whole))
     axes = figure.subplots()
     for place, one in enumerate(whole):
         low, high = interval(one.after)

@@ -25,6 +25,10 @@ def run(name: str, folder: Path, *, quiet: bool = True, **parameters) -> tuple[d
         progress_bar=False,
     )
     outputs = [output for cell in executed.cells for output in cell.get("outputs", ())]
+    drawn = [
+        output.data for output in outputs if "Figure size" in output.get("data", {}).get("text/plain", "")
+    ]
+    assert all("image/png" in data for data in drawn), "a figure that is shown as its name"
     loud = [output for output in outputs if output.output_type == "stream" and output.name == "stderr"]
     assert not (quiet and loud)
     shown = "".join(
