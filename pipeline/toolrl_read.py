@@ -31,14 +31,15 @@ from pipeline.harmony import NAME, escape, unescape
 from pipeline.harmony_parse import MAX_HEADER, PADDING, SPECIAL, Vocabulary
 
 _NO_SPECIAL = SPECIAL.pattern.removeprefix(r"<\|")  # what must not follow a "<" inside a message
+# No possessive groups: early Python 3.11 forgets what they captured. Nothing here can be matched in two ways.
 _PIECE = re.compile(  # a message as header, body, end; or the whole rest of the text, if there is none
-    r"([^<]*+(?:<\|(?:st|ch|co)[^<]*+)*+)<\|message\|>"
-    rf"([^<]*+(?:<(?!\|{_NO_SPECIAL})[^<]*+)*+)"
+    r"([^<]*(?:<\|(?:st|ch|co)[^<]*)*)<\|message\|>"
+    rf"([^<]*(?:<(?!\|{_NO_SPECIAL})[^<]*)*)"
     r"<\|(end|call|return)\|>\s*|((?s:.+))"
 )
 _THOUGHTS = re.compile(  # those at the beginning, if a message follows that says who speaks
     r"(?:<\|start\|>assistant)?<\|channel\|>analysis<\|message\|>"
-    rf"([^<]*+(?:<(?!\|{_NO_SPECIAL})[^<]*+)*+)<\|end\|>\s*(?=<\|start\|>assistant|\Z)"
+    rf"([^<]*(?:<(?!\|{_NO_SPECIAL})[^<]*)*)<\|end\|>\s*(?=<\|start\|>assistant|\Z)"
 )
 _HEADER = re.compile(
     r"(<\|start\|>assistant)?(?: ?to=functions\.([^<>\n]+?))?"
