@@ -8,6 +8,8 @@ import pytest
 from benchmarks.toolrl import as_published, load_public, main, measure, require_same_scores
 from benchmarks.toolrl_cases import cases, read_cases
 
+pytestmark = pytest.mark.slow
+
 PUBLIC = """
 import os
 from benchmarks import toolrl_reference
