@@ -10,14 +10,14 @@ carries the actions out on fresh data, with the recorded customer, so that anoth
 its own numbers.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from envs.retail.database import Shop
 from envs.retail.diff import differences
-from envs.retail.environment import RetailEnv, Turn
+from envs.retail.environment import RetailEnv, Turn, replay
 from envs.retail.files import FileError, read_lines
 from envs.retail.replay import RecordedCustomer
 from envs.retail.tasks import RESPOND, Action, Task
@@ -56,8 +56,8 @@ def to_record(rollout: Rollout, shop: Shop, stage: str, strict: bool = True) -> 
         "tokens": episode.tokens,
         "seconds": round(rollout.seconds, 3),
         "succeeded": episode.succeeded,
-        "changed": _changed(shop, [turn.action for turn in episode.calls], strict),
-        "gold_changed": _changed(shop, list(episode.task.gold_actions), strict=False),
+        "changed": _changed(shop, (turn.action for turn in episode.calls if not turn.failed)),
+        "gold_changed": _changed(shop, episode.task.gold_actions),
     }
 
 
@@ -65,13 +65,9 @@ def _turn_json(turn: Turn) -> Record:
     return {**turn.action.to_json(), "answer": turn.observation, "failed": turn.failed}
 
 
-def _changed(shop: Shop, actions: list[Action], strict: bool) -> list[Record]:
+def _changed(shop: Shop, actions: Iterable[Action]) -> list[Record]:
     """What actions change in a fresh shop, field by field."""
-    env = RetailEnv(shop, Task("", "", ()), max_steps=len(actions) + 1, strict=strict)
-    env.reset()
-    for action in actions:
-        env.step(action)
-    return [asdict(difference) for difference in differences(env.database)]
+    return [asdict(difference) for difference in differences(replay(shop, tuple(actions)))]
 
 
 def replayed(record: Mapping[str, Any], shop: Shop) -> Episode:

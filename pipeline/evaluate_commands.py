@@ -131,7 +131,7 @@ def _who_answers(options: Any, config: Config, stage: str) -> tuple[Any, str]:
     from pipeline.model import load_model
 
     adapter = options.adapter or stage_adapter(run_folder(options.run), stage)
-    model, tokenizer = load_model(config, adapter) if adapter else load_model(config)
+    model, tokenizer = load_model(config, adapter)
     return local_agent(model, tokenizer, config, options.trials), str(adapter or config.model)
 
 

@@ -23,7 +23,7 @@ from envs.retail.database import Shop
 from envs.retail.files import read_json, whole_file
 from pipeline.page.curves import FRAME, Chart, Logs, charts, read_logs, term_charts
 from pipeline.page.episodes import Shown, choose
-from pipeline.page.numbers import COLUMNS, comparisons, failures, percent, read_stages
+from pipeline.page.numbers import COLUMNS, Stage, comparisons, failures, percent, read_stages
 from pipeline.runs import run_folder
 
 LIMIT = 2_900_000  # bytes of a whole page
@@ -32,14 +32,16 @@ PAGE = Path(__file__).parent / "page"
 TRAINED = {"sft": "Supervised warm-up", "grpo": "Reinforcement learning"}
 
 
-def write_report(run: Path, shop: Shop) -> Path:
+def write_report(run: Path, shop: Shop, stages: Sequence[Stage] | None = None) -> Path:
     """Write the page of a run folder; refused where there is nothing to show.
 
     Args:
         run: The run's folder; what is missing in it is left out, and the page says so.
         shop: The shop its episodes were played in.
+        stages: Its episodes, where they have been measured already.
     """
-    stages, logs = read_stages(run / "evaluation", shop), read_logs(run)
+    stages = read_stages(run / "evaluation", shop) if stages is None else stages
+    logs = read_logs(run)
     trainings = _trainings(logs)
     if not stages and not trainings:
         raise FileNotFoundError(
@@ -63,9 +65,8 @@ def write_report(run: Path, shop: Shop) -> Path:
     return run / "report.html"
 
 
-def verdict(run: Path, shop: Shop) -> str:
+def verdict(stages: Sequence[Stage]) -> str:
     """The verdict in a few lines, for a terminal: success of each stage, and each against the one before."""
-    stages = read_stages(run / "evaluation", shop)
     lines = []
     for stage in stages:
         success = stage.measures["task_success_rate"]
