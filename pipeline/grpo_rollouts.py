@@ -19,6 +19,7 @@ from envs.retail.database import Shop
 from envs.retail.tasks import Task
 from pipeline.config import Config
 from pipeline.episode import Episode
+from pipeline.evaluate import local_agent, playing_rules
 from pipeline.task_sets import tasks_for
 
 SERVED_AT_ONCE = 32
@@ -41,9 +42,8 @@ def customer_rollouts(shop: Shop, config: Config, tokenizer: Any) -> Callable[[l
         whole_groups = len(desks) % config.num_generations == 0
         part = 0 if whole_groups else trainer.accelerator.process_index
         seed = f"{config.seed}/{trainer.state.global_step}/{part}"
-        rollouts = play(
-            agent, shop, [d._task for d in desks], batch_size=len(desks), seed=seed, **_rules(config)
-        )
+        rules = playing_rules(config) | {"batch_size": len(desks), "seed": seed, "progress": False}
+        rollouts = play(agent, shop, [d._task for d in desks], **rules)
         for desk, rollout in zip(desks, rollouts, strict=True):
             desk._episode = rollout.episode
         pad = tokenizer.pad_token_id  # for an episode that broke off before its first word
@@ -59,18 +59,16 @@ def customer_rollouts(shop: Shop, config: Config, tokenizer: Any) -> Callable[[l
 
 def serve(model: Any, tokenizer: Any, shop: Shop, config: Config, tasks: Sequence[Task]) -> list[Episode]:
     """The tasks served greedily by the model as it is, in the config's mode and way."""
-    from pipeline.local_agent import LocalAgent
     from pipeline.rollouts import play
 
-    length = config.max_completion_length if config.mode == "plan" else config.max_turn_length
     played = play(
-        LocalAgent(model, tokenizer, max_new_tokens=length),
+        local_agent(model, tokenizer, config),
         shop,
         tasks,
-        mode=config.mode,
         customer=None if config.grpo_way == "tools" else ScriptedCustomer,
         batch_size=SERVED_AT_ONCE,
-        **_rules(config),
+        progress=False,
+        **playing_rules(config),
     )
     return [rollout.episode for rollout in played]
 
@@ -79,13 +77,3 @@ def validation(model: Any, tokenizer: Any, shop: Shop, config: Config) -> Callab
     """A function that serves the validation tasks, as the model is by then."""
     tasks = tasks_for(shop, config, "validation")
     return lambda: serve(model, tokenizer, shop, config, tasks)
-
-
-def _rules(config: Config) -> dict[str, Any]:
-    return {
-        "max_turns": config.max_turns,
-        "max_tokens": config.max_completion_length,
-        "effort": config.effort,
-        "date": config.date,
-        "progress": False,
-    }
