@@ -93,7 +93,7 @@ def demonstrate(shop: Shop, task: Task, *, thoughts: bool = False, tells: bool =
     Args:
         shop: The shop the task is about.
         task: The task.
-        thoughts: Put a short analysis message before each of the agent's turns.
+        thoughts: Put a short analysis message before each of the agent's turns; an answer is thought anyway.
         tells: Whether the agent tells what was asked, or finds it, thinks it, and keeps it to itself. Gold
             actions are calls without words: that an answer is wanted, only the reward can teach.
     """
@@ -126,10 +126,9 @@ class _Demonstrator:
         for _ in range(MAX_CLOSINGS):  # each may bring up a wish that has been seen to already
             if self.env.done:
                 break
-            if self.tells or not task.outputs:
-                self._say(f"{report(task, self.known[1:])} {CLOSING}")
-            else:
-                self._say(f"{_silent_report(task)} {CLOSING}", " ".join(_answers(task, self.known[1:])))
+            # An answer is always thought first: so to tell it or not is a choice of its own, beside no call.
+            words = report(task, self.known[1:]) if self.tells else _silent_report(task)
+            self._say(f"{words} {CLOSING}", " ".join(_answers(task, self.known[1:])))
 
     def _find_out(self, action: Action) -> None:
         """Ask for what the call needs and nobody has said; what the customer cannot tell stays open."""
@@ -181,7 +180,7 @@ def _answers(task: Task, seen: Sequence[str]) -> list[str]:
 
 def _silent_report(task: Task) -> str:
     """The last words of an agent that keeps to itself what the customer wanted to know."""
-    return " ".join([*_deeds(task), "I have looked it up."])
+    return " ".join([*_deeds(task), "I have looked it up."]) if task.outputs else report(task)
 
 
 def _deeds(task: Task) -> list[str]:
