@@ -6,8 +6,9 @@
 `seconds/update` in the logs of each step.
 
 *Work* (on a CPU only): in a group whose episodes all earned the same, every advantage is zero, and so is its
-gradient; `worth_learning` leaves such rows out of the update, and the padding with them. TRL divides by the
-tokens of the whole batch, so loss and gradient stay what they were.
+gradient; `worth_learning` leaves such rows out of the update, and the padding with them; `of_a_length` goes
+through what is left in parts of similar length. The loss is a sum over tokens, divided by those of the whole
+batch, so loss and gradient stay what they were.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Batch = dict[str, Any]
+SUMS = ("dapo", "cispo")  # losses that are a sum over tokens, divided by a number of the whole batch
+PADDING = 0.1  # share of a part's width that may be padding
 NOISE = 0.01  # rounding leaves the episodes of a flat group with advantages of some thousandths
 
 
@@ -82,10 +85,13 @@ def shop_trainer() -> type:
                 return super()._generate_and_score_completions(*arguments, **named)
 
         def compute_loss(self, model: Any, inputs: Batch, *arguments: Any, **named: Any) -> Tensor:
-            if self.args.use_cpu and self.beta == 0.0:
-                alone = self.accelerator.num_processes == 1  # TRL gathers a number a row: as many everywhere
-                inputs = worth_learning(inputs, drop_rows=alone)
-            return super().compute_loss(model, inputs, *arguments, **named)
+            compute = super().compute_loss
+            if not self.args.use_cpu or self.beta != 0.0 or self.loss_type not in SUMS:
+                return compute(model, inputs, *arguments, **named)
+            if self.accelerator.num_processes > 1:  # TRL gathers a number a row: as many everywhere
+                return compute(model, worth_learning(inputs, drop_rows=False), *arguments, **named)
+            parts = of_a_length(worth_learning(inputs))
+            return sum(compute(model, part, *arguments, **named) for part in parts)
 
         def log(self, logs: dict[str, float], *arguments: Any, **named: Any) -> None:
             if "loss" in logs:
@@ -128,3 +134,31 @@ def worth_learning(batch: Batch, drop_rows: bool = True) -> Batch:
         if name in batch:
             lean[name] = moved(nothing, batch[name][rows])[:, 1:]
     return lean
+
+
+def of_a_length(batch: Batch) -> list[Batch]:
+    """The rows of a batch in parts of similar length, each as wide as it must be; padding is on the right."""
+    lengths = batch["completion_mask"].sum(1).tolist()
+    parts: list[list[int]] = []
+    for row in sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True):
+        if not parts or lengths[row] < (1 - PADDING) * lengths[parts[-1][0]]:
+            parts.append([])
+        parts[-1].append(row)
+    return [_rows(batch, part, max(1, lengths[part[0]])) for part in parts]
+
+
+def _rows(batch: Batch, rows: list[int], width: int) -> Batch:
+    by_row = {name: batch[name][rows] for name in _BY_ROW if name in batch}
+    return batch | {name: part[:, :width] if part.dim() > 1 else part for name, part in by_row.items()}
+
+
+_BY_ROW = (
+    "prompt_ids",
+    "prompt_mask",
+    "completion_ids",
+    "completion_mask",
+    "tool_mask",
+    "advantages",
+    "old_per_token_logps",
+    "sampling_per_token_logps",
+)

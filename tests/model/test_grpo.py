@@ -221,11 +221,13 @@ for advantages in ([1.0, -1.0, 0.0, 0.0], [0.0, 0.5, -0.5, 2.0], [0.0, 0.0, 0.0,
         inner, trainer._compute_loss = trainer._compute_loss, lambda m, i: (seen.append(i), inner(m, i))[1]
         lean, lean_grad = told(trainer.compute_loss, dict(inputs))
         trainer._compute_loss = inner
-        rows, width = seen[0]["completion_ids"].shape
+        rows = sum(len(part["completion_ids"]) for part in seen)
+        width = max(part["completion_ids"].shape[1] for part in seen)
+        filled = min(float(part["completion_mask"].float().mean(1).min()) for part in seen)
         norm, apart = float(whole_grad.norm()), float((whole_grad - lean_grad).norm())
         worth = max(1, sum(a != 0 for a in advantages))
         print(json.dumps({"rows": rows, "worth": worth, "width": width, "all": 80, "norm": norm,
-            "loss": abs(whole - lean), "grad": apart / (1e-9 + norm)}))
+            "filled": filled, "loss": abs(whole - lean), "grad": apart / (1e-9 + norm)}))
 """
 
 
@@ -235,5 +237,5 @@ def test_leaving_out_what_teaches_nothing_changes_no_gradient(tmp_path):
     seen = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     assert len(seen) == 6 and sum(one["norm"] > 1e-6 for one in seen) == 4
     for one in seen:
-        assert one["rows"] == one["worth"] and one["width"] < one["all"]
+        assert one["rows"] == one["worth"] and one["width"] < one["all"] and one["filled"] >= 0.9
         assert one["loss"] < 1e-5 and (one["grad"] < 1e-4 or one["norm"] == 0)
