@@ -57,6 +57,7 @@ def write_report(run: Path, shop: Shop, stages: Sequence[Stage] | None = None) -
         "trainings": trainings,
         "unreadable": logs.unreadable,
         "settings": _settings(run),
+        "notebooks": (run / "notebooks.html").exists(),  # the chain's page, in the same folder
         "frame": FRAME,
     }
     room = LIMIT - SLACK - len(_page(values, None).encode())

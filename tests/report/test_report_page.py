@@ -230,6 +230,17 @@ def test_the_page_is_small_and_fetches_nothing(run):
     assert not re.search(r"url\(|@import|fetch\(|XMLHttpRequest|import\(|innerHTML|eval\(", static)
 
 
+def test_the_executed_notebooks_are_linked_where_there_are_any(run, shop):
+    assert "notebooks.html" not in page_of(run)
+    executed = run / "notebooks.html"
+    executed.write_text("<p>executed</p>")
+    try:
+        assert '<a href="notebooks.html">' in write_report(run, shop).read_text(encoding="utf-8")
+    finally:
+        executed.unlink()
+        write_report(run, shop)
+
+
 def test_the_policy_allows_the_pages_own_style_and_script_alone(run):
     html = page_of(run)
     policy = unescape(re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', html)[1])
