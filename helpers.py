@@ -3,8 +3,8 @@
 | notebook | uses |
 | --- | --- |
 | all | run_folder, write_summary, report (tables, episodes, plots; a module) |
-| 00 meet the shop | Shop, RetailEnv, ScriptedCustomer, Action, read_tasks, time_shop |
-| 01 prepare the tasks | generate, doctor, make_shop, run_import, datasets (rows; a module), write_tasks |
+| 00 meet the shop | Shop, RetailEnv, ScriptedCustomer, Action, time_shop, task_sets (task files; a module) |
+| 01 prepare the tasks | generate, doctor, make_shop, run_import, datasets (rows; a module), task_sets |
 | 01, to look at | task_report (examples, spreads, lengths, splits; a module) |
 | 02 sft warm-up | resolve, load_model, task_sets, sft (training), steps (single calls; modules) |
 | 02, to look at | live_curves, training_report (settings, losses, before and after; a module) |
@@ -13,6 +13,7 @@
 | 04 evaluate and compare | evaluate (serving, recording, scoring again; a module) |
 | 04, to look at | evaluation_report (verdict, comparison, failures, levels; a module) |
 | 05 export and chat | export (writing, loading again, comparing), chat (you are the customer; modules) |
+| 06 toolrl in harmony | toolrl_training (converting, training), toolrl_report (to look at; modules) |
 | 07 sweep | sweep (grid, runs, ranking; a module) |
 
 Whatever needs torch or transformers imports it when called, so `import helpers` stays fast.
@@ -24,7 +25,7 @@ from envs.retail.environment import RetailEnv
 from envs.retail.generator import generate
 from envs.retail.importers import run_import
 from envs.retail.make_shop import make_shop
-from envs.retail.tasks import Action, read_tasks, write_tasks
+from envs.retail.tasks import Action
 from envs.retail.validate import doctor
 from pipeline import (
     chat,
@@ -40,6 +41,8 @@ from pipeline import (
     sweep,
     task_report,
     task_sets,
+    toolrl_report,
+    toolrl_training,
     training_report,
 )
 from pipeline.callbacks import live_curves
@@ -65,7 +68,6 @@ __all__ = [
     "live_curves",
     "load_model",
     "make_shop",
-    "read_tasks",
     "report",
     "resolve",
     "run_folder",
@@ -76,7 +78,8 @@ __all__ = [
     "task_report",
     "task_sets",
     "time_shop",
+    "toolrl_report",
+    "toolrl_training",
     "training_report",
     "write_summary",
-    "write_tasks",
 ]

@@ -131,7 +131,7 @@ PROFILES: dict[str, dict[str, Any]] = {
         "lora_parameters": _EXPERTS,
         "modules_to_save": ("embed_tokens", "lm_head"),  # the shop's tool names are new to the base
         "train_tasks": 1500,
-        "validation_tasks": 40,
+        "validation_tasks": 24,
         "sft_epochs": 1.0,
         "sft_batch_size": 2,  # many small steps learn more a second than few large ones
         "sft_accumulation": 1,
@@ -143,6 +143,7 @@ PROFILES: dict[str, dict[str, Any]] = {
         "grpo_accumulation": 2,
         "grpo_learning_rate": 4e-4,
         "grpo_max_steps": 24,
+        "num_generations": 4,  # eight tasks a step: with four, one task too many decides where a step goes
         "grpo_eval_steps": 8,
         "temperature": 1.0,
         "max_turn_length": 112,  # the longest right answer to a task of these levels has 91

@@ -43,8 +43,10 @@ __all__ = [
     "build_grpo_trainer",
     "curriculum",
     "grpo_arguments",
+    "run_to_its_end",
     "serve",
     "shuffled",
+    "taken_up",
     "train_grpo",
 ]
 
@@ -185,12 +187,19 @@ def train_grpo(
 
     output = Path(arguments.output_dir)
     if (output / FINISHED).exists():
-        return _taken_up(model, output)
+        return taken_up(model, output)
     trainer = build_grpo_trainer(model, tokenizer, shop, config, arguments, **build)
     play = validation(model, tokenizer, shop, config)
     watch(play, config.grpo_eval_steps, config.grpo_patience, output / "best").attach(trainer)
     for callback in callbacks:
         trainer.add_callback(callback)
+    run_to_its_end(trainer, tokenizer)
+    return taken_up(model, output)
+
+
+def run_to_its_end(trainer: Any, tokenizer: Any) -> None:
+    """Train from the last checkpoint on, then note what it came to; without a best adapter, keep the last."""
+    output = Path(trainer.args.output_dir)
     last = get_last_checkpoint(output)
     start = perf_counter()
     trainer.train(resume_from_checkpoint=last)
@@ -200,14 +209,15 @@ def train_grpo(
         "seconds": round(perf_counter() - start, 1),
     }
     if trainer.is_world_process_zero():
+        if not (output / "best").exists():
+            trainer.accelerator.unwrap_model(trainer.model).save_pretrained(str(output / "best"))
         tokenizer.save_pretrained(str(output / "best"))
         with whole_file(output / FINISHED) as out:
             json.dump(record, out)
     trainer.accelerator.wait_for_everyone()
-    return _taken_up(model, output)
 
 
-def _taken_up(model: Any, output: Path) -> GRPOResult:
+def taken_up(model: Any, output: Path) -> GRPOResult:
     """What a finished run came to, with its best weights put into the model."""
     put_weights(model, output / "best")
     return GRPOResult(adapter=output / "best", **read_json(output / FINISHED))

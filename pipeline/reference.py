@@ -4,7 +4,8 @@
     python -m pipeline.reference --profile gpu24
 
 Notebook 02 and 03 for each seed, notebook 03 with shuffled rewards as the control, and once with a learning
-rate that is too large. Every run lies in `outputs/reference-…`; what is finished is not run again.
+rate that is too large; 04 once, for the untrained base. Every run lies in `outputs/reference-…`; what is
+finished is not run again. The README's table and picture are made from the same file.
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ from typing import Any
 
 from envs.retail.files import read_json, whole_file
 from pipeline.grpo_report import PANELS, REFERENCE
+from pipeline.reference_page import put_into, readme_table, write_curve
 from pipeline.runs import ROOT, execute, run_folder
 
 SEEDS = (3407, 1, 2)
 HELD_OUT = 100
 COLLAPSE = {"grpo_learning_rate": 2e-3, "grpo_patience": 99, "grpo_max_steps": 16}
 SHOWN = {"step", "loss", *(name for panel in PANELS for name in panel.names)}
+CURVE = {"step", "reward", "task_success_rate", "validation/task_success_rate"}
 
 
 def run_notebook(name: str, run: Path, **parameters: Any) -> dict[str, Any]:
@@ -46,19 +49,20 @@ def grpo_reference(profile: str, seeds: Sequence[int], jobs: int = 1) -> dict[st
         steps = dict(zip(seeds, warm, strict=True))
         cells = [(seed, shuffled) for seed in seeds for shuffled in (False, True)]
         broken = pool.submit(_collapsed, profile, seeds[0])
+        base = pool.submit(_base, profile, seeds[0])
         refined = pool.map(lambda cell: _refined(profile, *cell), cells)
         runs = [
             {"seed": seed, "shuffled": shuffled, "steps": steps[seed]["after"], **found}
             for (seed, shuffled), found in zip(cells, refined, strict=True)
         ]
-    history = broken.result()["history"]
     return {
         "profile": profile,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+        "base": base.result(),
         "runs": runs,
         "collapse": {
             "learning_rate": COLLAPSE["grpo_learning_rate"],
-            "history": [{name: entry[name] for name in entry if name in SHOWN} for entry in history],
+            "history": _only(SHOWN, broken.result()["history"]),
         },
     }
 
@@ -73,7 +77,20 @@ def _refined(profile: str, seed: int, shuffled: bool) -> dict[str, Any]:
     run = run_folder(f"reference-{seed}-shuffled") if shuffled else warm
     given = {"SHUFFLED": shuffled, "HELD_OUT": HELD_OUT, "WARM_UP": str(warm.resolve())}
     found = run_notebook("03_grpo_refine", run, PROFILE=profile, SEED=seed, **given)
-    return {name: found[name] for name in ("before", "after", "seconds")}
+    kept = {name: found[name] for name in ("before", "after", "seconds")}
+    return kept | {"history": _only(CURVE, found["history"])}
+
+
+def _only(names: set[str], history: Sequence[dict[str, float]]) -> list[dict[str, float]]:
+    return [{name: round(entry[name], 4) for name in entry if name in names} for entry in history]
+
+
+def _base(profile: str, seed: int) -> list[bool]:
+    """Which of the same held-out tasks the model solves before any training."""
+    given = {"STAGES": ["base"], "HELD_OUT": HELD_OUT, "SEED": seed}
+    return run_notebook("04_evaluate_and_compare", run_folder("reference-base"), PROFILE=profile, **given)[
+        "base"
+    ]
 
 
 def _collapsed(profile: str, seed: int) -> dict[str, Any]:
@@ -95,7 +112,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     with whole_file(REFERENCE) as out:
         json.dump(found, out)
         out.write("\n")
-    print(f"written: {REFERENCE}")
+    write_curve(found, REFERENCE.with_name("curve.svg"))
+    put_into(ROOT / "README.md", readme_table(found))
+    print(f"written: {REFERENCE}, its curve.svg, and the README's table")
     return 0
 
 

@@ -133,3 +133,18 @@ def exported(folder: Path) -> None:
     assert summary["adapter"][0] == 0.0 and 0 <= summary["merged"][0] < 1e-2 and summary["gguf"][0] is None
     assert "you: Hello there" in shown and "not written" in shown
     assert (folder / "run" / "export" / "merged" / "model.safetensors").exists()
+
+
+@pytest.mark.torch
+@pytest.mark.slow
+def test_toolrl_rows_are_converted_learned_and_refined(tmp_path):
+    short = {"sft_eval_steps": 3, "grpo_max_steps": 1, "grpo_batch_size": 4, "num_generations": 4}
+    given = {"PROFILE": "tiny", "TASKS": 8, "HELD_OUT": 2, "LONGEST": 1000, "SETTINGS": short}
+    summary, shown = run("06_toolrl_harmony", tmp_path, quiet=False, **given)
+    assert list(summary["totals"]) == ["base", "SFT", "GRPO"]
+    assert all(len(totals) == 2 and min(totals) >= -3 for totals in summary["totals"].values())
+    assert "perfect" in shown and ">NO<" not in shown, "the published cases score as published"
+    best = tmp_path / "run" / "grpo" / "best" / "adapter_model.safetensors"
+    trained = best.stat().st_mtime_ns
+    again, _ = run("06_toolrl_harmony", tmp_path, quiet=False, **given)
+    assert again["totals"] == summary["totals"] and best.stat().st_mtime_ns == trained

@@ -1,0 +1,82 @@
+"""The reference runs on the README's first screen: one table and one picture, never written by hand.
+
+    put_into(ROOT / "README.md", readme_table(found))      # between the two marks, and nowhere else
+    write_curve(found, REFERENCE.with_name("curve.svg"))
+
+`found` is what `make reference` writes to outputs/reference/grpo.json. A test compares the README with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from envs.retail.files import whole_file
+from pipeline.intervals import interval
+
+BEGIN, END = "<!-- measured by `make reference`: begin -->", "<!-- measured by `make reference`: end -->"
+WINDOW = 5  # steps over which the curve is smoothed: a step has episodes of only four tasks
+
+
+def readme_table(found: Mapping[str, Any]) -> str:
+    """Success on held-out tasks by stage and seed, with 95 % intervals over tasks."""
+    real = [run for run in found["runs"] if not run["shuffled"]]
+    control = {run["seed"]: run for run in found["runs"] if run["shuffled"]}
+    seeds = [run["seed"] for run in real]
+    rows = [
+        ["base", *[_solved(found["base"])] * len(real)],
+        ["after SFT", *(_solved(run["before"]) for run in real)],
+        ["after GRPO", *(f"**{_solved(run['after'])}**" for run in real)],
+        ["GRPO with shuffled rewards, the control", *(_solved(control[seed]["after"]) for seed in seeds)],
+    ]
+    title = f"solved, of {len(found['base'])} held-out tasks"
+    lines = [[title, *(f"seed {seed}" for seed in seeds)], ["---"] * (len(seeds) + 1), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _solved(outcomes: Sequence[bool]) -> str:
+    low, high = interval([float(one) for one in outcomes])
+    return f"{fmean(outcomes):.0%} [{100 * low:.0f}, {100 * high:.0f}]"
+
+
+def put_into(readme: Path, table: str) -> None:
+    """Put the table between the marks of a README."""
+    text = readme.read_text(encoding="utf-8")
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise ValueError(f"{readme} must hold {BEGIN} and {END}, with the table to go between them")
+    with whole_file(readme) as out:
+        out.write(f"{before}{begin}\n{table}\n{end}{after}")
+
+
+def write_curve(found: Mapping[str, Any], file: Path) -> None:
+    """Success of the sampled episodes by step, a line a seed; dotted with shuffled rewards."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.2, 2.8))
+    axes = figure.subplots()
+    colors = dict(zip(dict.fromkeys(run["seed"] for run in found["runs"]), _COLORS, strict=False))
+    for run in found["runs"]:
+        steps = [entry["step"] for entry in run["history"] if "task_success_rate" in entry]
+        shares = [e["task_success_rate"] for e in run["history"] if "task_success_rate" in e]
+        style = {"linestyle": ":", "linewidth": 1.2} if run["shuffled"] else {"linewidth": 2}
+        label = f"seed {run['seed']}" + (", rewards shuffled" if run["shuffled"] else "")
+        axes.plot(steps, _smooth(shares), color=colors[run["seed"]], label=label, **style)
+    axes.set(xlabel="GRPO step", ylabel=f"sampled episodes solved,\nmean of {WINDOW} steps", ylim=(0, None))
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize="small", bbox_to_anchor=(1.0, 1.0), loc="upper left")
+    figure.tight_layout()
+    with matplotlib.rc_context({"svg.hashsalt": "reference"}), whole_file(file) as out:
+        figure.savefig(out.buffer, format="svg", metadata={"Date": None})
+
+
+_COLORS = ("#2f6db5", "#c8642c", "#3c8f5a", "#8a4fa3", "#7a7a7a")
+
+
+def _smooth(values: Sequence[float]) -> list[float]:
+    """Each value with those before it, `WINDOW` at most."""
+    return [fmean(values[max(0, n - WINDOW + 1) : n + 1]) for n in range(len(values))]
