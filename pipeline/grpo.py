@@ -104,7 +104,7 @@ def grpo_arguments(config: Config, run: Path, **changes: Any) -> GRPOConfig:
 
 
 def curriculum(tasks: Sequence[Task], seed: int) -> list[Task]:
-    """More of the easy levels first, but hardly a step all of a kind: what look-ups teach, writes must check."""
+    """Easy levels rather first, but hardly a step all of a kind: what look-ups teach, writes must check."""
     random = Random(f"curriculum/{seed}")
     highest = max((task.level for task in tasks), default=1)
     return sorted(tasks, key=lambda task: task.level / highest + random.uniform(-1.0, 1.0))
