@@ -77,7 +77,11 @@ def row_beside(file: Path, place: int = 0, longest: int = 1500) -> HTML:
 
 
 def _shown(text: str, longest: int) -> str:
-    return html.escape(text if len(text) <= longest else f"{text[:longest]} … ({len(text):,} characters)")
+    return html.escape(_short(text, longest))
+
+
+def _short(text: str, longest: int = 200) -> str:
+    return text if len(text) <= longest else f"{text[:longest]} … ({len(text):,} characters)"
 
 
 def plot_lengths(summary: Summary) -> Figure:
@@ -86,19 +90,21 @@ def plot_lengths(summary: Summary) -> Figure:
     for axes, name, limit in zip(
         figure.subplots(1, 2), ("prompt", "answer"), (PROMPT_LIMIT, ANSWER_LIMIT), strict=True
     ):
-        for split, account in summary.accounts.items():
-            tokens = getattr(account, f"{name}_tokens")
-            if tokens:
-                axes.hist(tokens, bins=40, alpha=0.6, label=f"{split}, n = {len(tokens):,}")
-                axes.axvline(limit, color="#b23b3b", linestyle="--")
-        counted = any(getattr(account, f"{name}_tokens") for account in summary.accounts.values())
-        axes.set(xlabel=f"tokens of a {name}; the line is the recipe's {limit:,}", ylabel="rows")
+        counted = {
+            split: tokens
+            for split, account in summary.accounts.items()
+            if (tokens := getattr(account, f"{name}_tokens"))
+        }
+        for split, tokens in counted.items():
+            axes.hist(tokens, bins=30, alpha=0.6, label=f"{split}, n = {len(tokens):,}")
+        if limit < 1.5 * max((max(tokens) for tokens in counted.values()), default=0):
+            axes.axvline(limit, color="#b23b3b", linestyle="--")
+        axes.set(xlabel=f"tokens in {name}s; the recipe allows {limit:,}", ylabel="rows")
         if counted:
             axes.legend(frameon=False)
         else:
             axes.set_title("not counted: pip install oss-harmony", fontsize="medium")
         axes.spines[["top", "right"]].set_visible(False)
-    figure.tight_layout()
     return figure
 
 
@@ -149,7 +155,6 @@ def plot_switches(*names: str, steps: int = 200) -> Figure:
         axes.set(xlabel="training step", ylabel=part, title=f"{part}: most (line) and least (dots)")
         axes.spines[["top", "right"]].set_visible(False)
     parts[0].legend(frameon=False)
-    figure.tight_layout()
     return figure
 
 
@@ -178,5 +183,7 @@ def show_answers(
     asked = questions[place].prompt.rpartition("<|start|>user<|message|>")[2].partition("<|end|>")[0]
     truth = questions[place].truth.removeprefix("<|start|>assistant")
     rows = [("the user", asked, ""), ("right answer", truth, "")]
-    rows += [(name, texts[place], f"{scores[name][place].total:+.2f}") for name, texts in written.items()]
+    rows += [
+        (name, _short(texts[place]), f"{scores[name][place].total:+.2f}") for name, texts in written.items()
+    ]
     return left_aligned(rows, ["", "says", "total"])

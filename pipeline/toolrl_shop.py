@@ -93,7 +93,7 @@ def _tools(answer: Sequence[Message], chance: Random) -> str:
 def _declared(number: int, name: str) -> str:
     function = TOOLS[name].schema["function"]
     parameters = {
-        key: {"description": spec.get("description", ""), "type": spec["type"], "default": ""}
+        key: {"description": spec.get("description", ""), "type": spec["type"]}
         for key, spec in function["parameters"]["properties"].items()
     }
     described = function["description"].split(". ")[0].rstrip(".")
