@@ -9,7 +9,7 @@ from pipeline.runs import ROOT
 
 
 def run(seed: int, shuffled: bool, before: int, after: int) -> dict:
-    history = [{"step": n, "task_success_rate": n / 10} for n in range(1, 5)]
+    history = [{"step": n, "validation/task_success_rate": n / 10} for n in range(5)]
     outcomes = {"before": [n < before for n in range(20)], "after": [n < after for n in range(20)]}
     return {"seed": seed, "shuffled": shuffled, "history": [*history, {"step": 4, "reward": 1.0}], **outcomes}
 
