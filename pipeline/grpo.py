@@ -138,9 +138,7 @@ def build_grpo_trainer(
     from pipeline.grpo_desks import Desk, tool_desk
     from pipeline.grpo_trainer import shop_trainer
 
-    os.environ.setdefault(
-        "TRL_EXPERIMENTAL_SILENCE", "1"
-    )  # its version is pinned
+    os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # its version is pinned
     way = "plan" if config.mode == "plan" else config.grpo_way
     if tasks is None:
         count = tasks_in_a_run(config, arguments)
