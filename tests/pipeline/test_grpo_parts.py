@@ -221,9 +221,10 @@ def test_a_short_run_meets_every_level_and_not_the_easy_ones_only(shop):
     arguments = SimpleNamespace(
         max_steps=24, per_device_train_batch_size=16, gradient_accumulation_steps=2, world_size=1
     )
-    assert tasks_in_a_run(config, arguments) == 24 * 4
-    tasks = curriculum(tasks_for(shop, config, "train", 24 * 4, stage="grpo"), config.seed)
-    assert Counter(task.level for task in tasks) == {1: 48, 2: 48}
+    count = tasks_in_a_run(config, arguments)
+    assert count == 24 * 32 / config.num_generations
+    tasks = curriculum(tasks_for(shop, config, "train", count, stage="grpo"), config.seed)
+    assert Counter(task.level for task in tasks) == {1: count / 2, 2: count / 2}
     early, late = (fmean(task.level for task in part) for part in (tasks[:32], tasks[-32:]))
     assert 1 < early < 1.5 < late < 2
     arguments.max_steps = -1
