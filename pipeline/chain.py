@@ -23,7 +23,7 @@ from envs.retail.files import whole_file
 from pipeline.runs import execute, run_folder
 
 # Seconds of the notebooks with the tiny model on two cores; only their proportions matter.
-USUAL = {"00": 7, "01": 18, "02": 230, "03": 280, "04": 50, "05": 35}
+USUAL = {"00": 3, "01": 12, "02": 270, "03": 350, "04": 85, "05": 25}
 DOUBT = 60  # seconds for which the usual pace is believed: the first notebooks mostly start kernels
 WIDGET = "application/vnd.jupyter.widget-view+json"  # a progress bar: for who watches, not for who reads
 
