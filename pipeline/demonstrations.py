@@ -127,8 +127,9 @@ class _Demonstrator:
             if self.env.done:
                 break
             # An answer is always thought first: so to tell it or not is a choice of its own, beside no call.
-            words = report(task, self.known[1:]) if self.tells else _silent_report(task)
-            self._say(f"{words} {CLOSING}", " ".join(_answers(task, self.known[1:])))
+            answers = _answers(task, self.known[1:])
+            told = answers if self.tells or not answers else ["I have looked it up."]
+            self._say(f"{_last_words(task, told)} {CLOSING}", " ".join(answers))
 
     def _find_out(self, action: Action) -> None:
         """Ask for what the call needs and nobody has said; what the customer cannot tell stays open."""
@@ -171,16 +172,15 @@ def report(task: Task, seen: Sequence[str] = ()) -> str:
         task: The task.
         seen: The tools' answers, in which an output's name is looked up: "The tracking id is 953704614355."
     """
-    return " ".join([*_deeds(task), *_answers(task, seen)]) or "I am sorry, I cannot do this for you."
+    return _last_words(task, _answers(task, seen))
+
+
+def _last_words(task: Task, told: Sequence[str]) -> str:
+    return " ".join([*_deeds(task), *told]) or "I am sorry, I cannot do this for you."
 
 
 def _answers(task: Task, seen: Sequence[str]) -> list[str]:
     return [f"{_subject(output, task.query, seen)} is {output}." for output in task.outputs]
-
-
-def _silent_report(task: Task) -> str:
-    """The last words of an agent that keeps to itself what the customer wanted to know."""
-    return " ".join([*_deeds(task), "I have looked it up."]) if task.outputs else report(task)
 
 
 def _deeds(task: Task) -> list[str]:

@@ -32,7 +32,7 @@ from pipeline.config import Config, from_command_line
 from pipeline.grpo_rewards import Reward, episode_reward, shuffled
 from pipeline.grpo_rollouts import customer_rollouts, serve, validation
 from pipeline.runs import run_folder
-from pipeline.sft import FINISHED, get_last_checkpoint, keep_full_precision, put_weights
+from pipeline.sft import FINISHED, get_last_checkpoint, put_weights
 from pipeline.task_sets import tasks_for
 
 if TYPE_CHECKING:
@@ -158,8 +158,6 @@ def build_grpo_trainer(
     )
     if way == "tools":  # TRL would describe the tools in its own words: other tokens than the warm-up's
         trainer._env_tools = {None: schemas()}
-    if arguments.use_cpu:
-        keep_full_precision(model)
     return trainer
 
 

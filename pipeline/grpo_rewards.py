@@ -80,8 +80,7 @@ def shuffled(reward: Reward, config: Config) -> Reward:
     def dealt(trainer_state, **row) -> list[float | None]:
         earned, group = reward(trainer_state=trainer_state, **row), config.num_generations
         random = Random(f"shuffled/{config.seed}/{trainer_state.global_step}")
-        groups = [earned[start : start + group] for start in range(0, len(earned), group)]
-        return [value for one in groups for value in random.sample(one, len(one))]
+        return [value for one in in_groups(earned, group) for value in random.sample(one, len(one))]
 
     return dealt
 
@@ -96,6 +95,16 @@ def _scored(
         return Scored(None, None, f"{type(error).__name__}: {error}")
 
 
+def in_groups(rewards: Sequence[Any], group: int) -> list[Sequence[Any]]:
+    """A step's rewards, those of one prompt together."""
+    return [rewards[start : start + group] for start in range(0, len(rewards), group)]
+
+
+def flat_groups(rewards: Sequence[float | None], group: int) -> float:
+    """The share of groups whose episodes all earned the same, and which therefore teach nothing."""
+    return fmean(len(set(one)) == 1 for one in in_groups(rewards, group))
+
+
 def step_metrics(scored: Sequence[Scored], group: int) -> dict[str, float]:
     """What a step's episodes were like: the metrics of episodes, each term's mean, flat groups, failures."""
     whole = [one for one in scored if one.breakdown]
@@ -103,8 +112,7 @@ def step_metrics(scored: Sequence[Scored], group: int) -> dict[str, float]:
     for name in whole[0].breakdown.values() if whole else ():
         metrics[f"terms/{name}"] = fmean(one.breakdown.values()[name] for one in whole)
     totals = [one.breakdown.total if one.breakdown else None for one in scored]
-    groups = [totals[start : start + group] for start in range(0, len(totals), group)]
-    metrics["flat_groups"] = fmean(len(set(one)) == 1 for one in groups)
+    metrics["flat_groups"] = flat_groups(totals, group)
     metrics["failures/reward"] = float(len(scored) - len(whole))
     metrics["failures/episode"] = float(sum(one.episode.ended == "error" for one in whole))
     return metrics

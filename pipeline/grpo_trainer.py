@@ -69,12 +69,16 @@ def shop_trainer() -> type:
     """The class; on a GPU it computes its loss as TRL (or Unsloth in its place) does."""
     from trl import GRPOTrainer
 
+    from pipeline.sft import keep_full_precision
+
     class ShopTrainer(GRPOTrainer):
         def __init__(self, *arguments: Any, reward_funcs: Callable[..., Any], **named: Any) -> None:
             self.clock = Clock()
             super().__init__(*arguments, reward_funcs=self.clock.around("reward", reward_funcs), **named)
             if self.rollout_func is None:
                 self._generate_single_turn = self.clock.around("generation", self._generate_single_turn)
+            if self.args.use_cpu:
+                keep_full_precision(self.model)
 
         def training_step(self, *arguments: Any, **named: Any) -> Tensor:
             with self.clock("step"):

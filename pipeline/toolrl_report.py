@@ -3,7 +3,7 @@
 row_beside("rlla/test.parquet")        # the tags and the harmony text of one row
 plot_lengths(summary)                  # tokens of prompts and answers against the recipe's limits
 cases_table()                          # seven published cases, scored now
-plot_switches(("schedule",), …)        # what a step of the training can earn
+plot_switches("schedule", …)           # what a step of the training can earn
 gain_table({"base": scores, …})        # stages on the same questions, with intervals
 show_answers(questions, answers, scores)
 """
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
@@ -27,7 +26,7 @@ from pipeline.toolrl_convert import Options, convert
 from pipeline.toolrl_files import read_parquet
 from pipeline.toolrl_rows import Row
 from pipeline.toolrl_score import Switches, bounds
-from pipeline.toolrl_training import Question
+from pipeline.toolrl_training import START, Question
 
 if TYPE_CHECKING:
     from IPython.display import HTML
@@ -66,7 +65,7 @@ def row_beside(file: Path, place: int = 0, longest: int = 1500) -> HTML:
     left = (texts.instruction, texts.history, texts.answer)
     dialogue = converted.prompt.partition("<|end|><|start|>developer<|message|>")[2]
     developer, _, history = dialogue.partition("<|end|>")
-    right = (developer, history.removesuffix("<|start|>assistant"), converted.ground_truth)
+    right = (developer, history.removesuffix(START), converted.ground_truth)
     titles = "instructions and tools", "dialogue so far", "right answer"
     rows = [
         f"<tr><th colspan=2 style='text-align:left'>{title}</th></tr>"
@@ -146,7 +145,7 @@ def plot_switches(*names: str, steps: int = 200) -> Figure:
     figure = new_figure(10, 3.4)
     parts = figure.subplots(1, 2)
     for name in names:
-        settings = [replace(Switches(), **{name: True}, step=step) for step in range(1, steps + 1)]
+        settings = [Switches(**{name: True}, step=step) for step in range(1, steps + 1)]
         for axes, part in zip(parts, ("format", "correctness"), strict=True):
             least, most = zip(*(getattr(bounds(one), part) for one in settings), strict=True)
             (line,) = axes.plot(range(1, steps + 1), most, label=name)
@@ -181,7 +180,7 @@ def show_answers(
     last = list(scores.values())[-1]
     place = min(range(len(last)), key=lambda one: last[one].total)
     asked = questions[place].prompt.rpartition("<|start|>user<|message|>")[2].partition("<|end|>")[0]
-    truth = questions[place].truth.removeprefix("<|start|>assistant")
+    truth = questions[place].truth.removeprefix(START)
     rows = [("the user", asked, ""), ("right answer", truth, "")]
     rows += [
         (name, _short(texts[place]), f"{scores[name][place].total:+.2f}") for name, texts in written.items()

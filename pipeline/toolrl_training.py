@@ -3,7 +3,7 @@
     summary = convert_folder("rlla_4k", run / "rlla_gpt", Options())
     questions = read_questions(run / "rlla_gpt" / "train.parquet", tokenizer, longest=1024)
     train_sft(model, tokenizer, answer_rows(questions), answer_rows(others), sft_arguments(config, run))
-    train_toolrl(model, tokenizer, questions, config, grpo_arguments(config, run), Switches())
+    train_toolrl(model, tokenizer, questions, grpo_arguments(config, run), Switches())
     scores(held_out, answers(model, tokenizer, held_out, config.max_turn_length))
 
 One question, one answer: generation stops where a call or a reply ends, so a row whose right answer makes
@@ -18,12 +18,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from pipeline.config import Config
 from pipeline.datasets import Row, token_counter
 from pipeline.grpo import GRPOResult, grpo_arguments, run_to_its_end, taken_up
+from pipeline.grpo_rewards import flat_groups
 from pipeline.harmony import Segment
 from pipeline.harmony_parse import Vocabulary
-from pipeline.sft import FINISHED, keep_full_precision, sft_arguments, train_sft
+from pipeline.sft import FINISHED, sft_arguments, train_sft
 from pipeline.steps import generate
 from pipeline.toolrl import Score, compute_score
 from pipeline.toolrl_convert import Options
@@ -144,8 +144,7 @@ def toolrl_reward(tokenizer: Any, group: int, switches: Switches) -> Callable[..
         log_metric("terms/correctness", fmean(one.correctness for one in found))
         best = [compute_score(gold, gold, step, switches).total for gold in truth]
         log_metric("right_in_full", fmean(total >= most for total, most in zip(totals, best, strict=True)))
-        groups = [totals[start : start + group] for start in range(0, len(totals), group)]
-        log_metric("flat_groups", fmean(len(set(one)) == 1 for one in groups))
+        log_metric("flat_groups", flat_groups(totals, group))
         return totals
 
     return toolrl
@@ -155,7 +154,6 @@ def train_toolrl(
     model: Any,
     tokenizer: Any,
     questions: Sequence[Question],
-    config: Config,
     arguments: GRPOConfig,
     switches: Switches | None = None,
     *,
@@ -167,7 +165,6 @@ def train_toolrl(
         model: A warmed-up model with its adapter; afterwards it holds the trained weights.
         tokenizer: Its tokenizer.
         questions: What to answer, in this order.
-        config: The run's config.
         arguments: TRL's arguments; everything is written to their `output_dir`.
         switches: Of the reward; those that depend on the step follow the training.
         callbacks: More of the trainer's callbacks, such as live curves.
@@ -183,13 +180,11 @@ def train_toolrl(
     rows = [{"prompt": one.prompt, "truth": one.truth} for one in questions]
     trainer = shop_trainer()(
         model=model,
-        reward_funcs=toolrl_reward(tokenizer, config.num_generations, switches or Switches()),
+        reward_funcs=toolrl_reward(tokenizer, arguments.num_generations, switches or Switches()),
         args=arguments,
         train_dataset=Dataset.from_list(rows),
         processing_class=tokenizer,
         callbacks=[metrics_log(output.parent, "toolrl"), *callbacks],
     )
-    if arguments.use_cpu:
-        keep_full_precision(model)
     run_to_its_end(trainer, tokenizer)
     return taken_up(model, output)
