@@ -41,10 +41,11 @@ WAYS = ("customer", "tools")
 @contextmanager
 def watched(trainer: Any, clock: Clock) -> Iterator[None]:
     """Count the seconds of everything that is ours, and of the model's passes while our loop writes."""
-    forward, write = trainer.model.forward, LocalAgent.write
+    write = LocalAgent.write
 
     def writing(agent: LocalAgent, histories: Any) -> Any:
-        with clock("writing"), patch.object(trainer.model, "forward", clock.around("passes", forward)):
+        passes = clock.around("passes", agent.model.forward)
+        with clock("writing"), patch.object(agent.model, "forward", passes):
             return write(agent, histories)
 
     ours = ((rollouts, "_side_by_side"), (Desk, "_use"), (Desk, "reset"))

@@ -4,8 +4,8 @@ Transformers has one attention for gpt-oss on a CPU, "eager": gpt-oss adds a lea
 scores, and PyTorch's fused attention knows no sinks. But a sink only makes the sum under the softmax larger.
 With L the logarithm of that sum without it, the result is the fused kernel's times exp(L - log(e^L + e^s)),
 s being the sink, and the kernel's backward pass is right if it is given the larger sum. Where padding stands
-on the right, as in training, no mask is needed; a sliding window is cut into blocks that see themselves and
-the one before. A single token, as generation adds them, asks its keys directly.
+on the right, as in training, no mask is needed, and none is made; a sliding window is cut into blocks that
+see themselves and the one before. A single token, as generation adds them, asks its keys directly.
 
     name = register()
     FastLanguageModel.from_pretrained(..., attn_implementation=name)
@@ -25,11 +25,22 @@ HIDDEN = -1e30  # a score that no softmax sees; finite, so that a row of nothing
 def register() -> str:
     """Make the attention known to transformers; returns the name to load a model with."""
     from transformers import AttentionInterface, AttentionMaskInterface
-    from transformers.masking_utils import sdpa_mask
 
     AttentionInterface.register(NAME, attend)
-    AttentionMaskInterface.register(NAME, sdpa_mask)
+    AttentionMaskInterface.register(NAME, mask_if_needed)
     return NAME
+
+
+def mask_if_needed(
+    *, q_length: int, kv_length: int, attention_mask: Tensor | None = None, **named: Any
+) -> Tensor | None:
+    """No mask where whole rows are read whose padding, if any, is on the right; else transformers' own."""
+    from transformers.masking_utils import sdpa_mask
+
+    whole = q_length == kv_length and named.get("allow_is_causal_skip", True)
+    if whole and (attention_mask is None or not (attention_mask[:, 1:] > attention_mask[:, :-1]).any()):
+        return None
+    return sdpa_mask(q_length=q_length, kv_length=kv_length, attention_mask=attention_mask, **named)
 
 
 def attend(
@@ -49,10 +60,10 @@ def attend(
     if length == 1:
         return _next_token(query, key, value, sinks, attention_mask, scaling).transpose(1, 2), None
     key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
-    plain = length == key.shape[2] and _is_plain(attention_mask, length, sliding_window)
-    if plain and sliding_window and length > 2 * sliding_window:
+    plain = attention_mask is None and length == key.shape[2]
+    if plain and sliding_window and length > sliding_window:
         mixed = _in_blocks(query, key, value, sinks, scaling, sliding_window)
-    elif plain and not (sliding_window and length > sliding_window):
+    elif plain:
         mixed = _fused()(query, key, value, sinks, None, True, scaling)
     else:
         mask = None if attention_mask is None else _scores_of(attention_mask, query)
@@ -76,19 +87,6 @@ def _next_token(
     weights = (scores - highest).exp()
     total = weights.sum(-1, keepdim=True) + (sink - highest).exp()
     return (weights @ value / total).view(batch, heads, 1, width)
-
-
-def _is_plain(mask: Tensor | None, length: int, window: int | None) -> bool:
-    """Whether every token that is no padding sees all before it (in the window), and nothing else."""
-    import torch
-
-    if mask is None:
-        return not window or length <= window
-    places = torch.arange(length, device=mask.device)
-    back = places[:, None] - places[None]
-    allowed = (back >= 0) & (back < (window or length))
-    padding = ~mask.diagonal(dim1=-2, dim2=-1)[..., None]
-    return bool(((mask == allowed) | padding).all())
 
 
 def _in_blocks(

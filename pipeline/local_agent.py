@@ -8,7 +8,8 @@ Any Hugging Face model whose tokenizer has harmony's special tokens. Each episod
 chance, one seed a token, so it comes out the same in any batch (as far as sums of floats do).
 Episodes of similar length are written together. With `keep_cache` nothing is read twice, and a batch is
 broken up as soon as a quarter of its turns have ended: their episodes go on with the shop's answers while the
-unfinished turns are taken up where they were left.
+unfinished turns are taken up where they were left. An agent writes with the weights that the model had when
+the agent was made: on a CPU it uses a plain copy (pipeline/merged.py).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.agent import History, Written
 from pipeline.harmony_parse import Vocabulary
 from pipeline.kept_cache import Kept, KeptCache, alike
+from pipeline.merged import for_writing
 from pipeline.model import STOPS
 
 if TYPE_CHECKING:
@@ -90,14 +92,14 @@ class LocalAgent:
                 "the tokenizer lacks <|call|> and <|return|>, so this model does not write harmony: serve it "
                 "with a tool parser (vLLM, Ollama) and use EndpointAgent"
             )
-        self.model, self.tokenizer = model, tokenizer
+        self.model, self.tokenizer = for_writing(model), tokenizer
         self.temperature, self.max_new_tokens, self.logprobs = temperature, max_new_tokens, logprobs
         self._lock, self._decode = threading.Lock(), vocabulary.decode
         self.vocabulary = replace(vocabulary, decode=self._decoded)
         if keep_cache is None:  # on a GPU, Unsloth's own generate insists on a cache of its own
-            keep_cache = not hasattr(model, "_old_generate") and KeptCache.fits(model)
+            keep_cache = not hasattr(self.model, "_old_generate") and KeptCache.fits(self.model)
         self.pad = min(self.ends) if tokenizer.pad_token_id is None else tokenizer.pad_token_id
-        self.cache = KeptCache(model, self.pad) if keep_cache else None
+        self.cache = KeptCache(self.model, self.pad) if keep_cache else None
 
     def encode(self, text: str) -> list[int]:
         """The tokens of a text."""

@@ -14,6 +14,7 @@ that nothing in them becomes structure. A finished episode leaves the batch and 
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import Any
 
 from envs.retail.customer import ScriptedCustomer
@@ -75,11 +76,12 @@ def stream(
 
     head = told(agent, *system_messages(mode, effort=effort, date=date), prompt=False)
     rules = Rules(agent, shop, mode, customer, strict, max_turns, max_tokens, seed, head)
+    patient = customer not in (None, ScriptedCustomer)  # these two never keep anybody waiting
     waiting = deque(place for place in _places(tasks, trials) if (place[0].id, place[2]) not in skip)
     running: list[Running] = []
     with (
         tqdm(total=len(waiting), desc="episodes", leave=False, disable=not progress) as bar,
-        ThreadPoolExecutor(batch_size) as pool,
+        ThreadPoolExecutor(batch_size) if patient else nullcontext() as pool,
     ):
         while waiting or running:
             free = min(batch_size - len(running), len(waiting))
@@ -123,9 +125,12 @@ def _turns(agent: Agent, episodes: list[Running]) -> list[tuple[Running, Written
     return [(one, turn) for one, turn in zip(episodes, written, strict=True) if turn is not None]
 
 
-def _side_by_side(pool: ThreadPoolExecutor, step: Callable[..., None], calls: list[tuple[Any, ...]]) -> None:
-    """Steps of several episodes at once, as a customer may be slow; one alone right here, as it may ask."""
-    if len(calls) == 1:
-        step(*calls[0])
+def _side_by_side(
+    pool: ThreadPoolExecutor | None, step: Callable[..., None], calls: list[tuple[Any, ...]]
+) -> None:
+    """Steps of several episodes at once where a customer may be slow; one alone right here, as it may ask."""
+    if pool is None or len(calls) == 1:
+        for call in calls:
+            step(*call)
     else:
         list(pool.map(lambda call: step(*call), calls))

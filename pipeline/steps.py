@@ -26,6 +26,7 @@ from pipeline.datasets import Row, plannable_actions, sft_rows
 from pipeline.episode import SCHEMAS
 from pipeline.harmony import Call
 from pipeline.harmony_parse import Vocabulary, check_call, parse
+from pipeline.merged import for_writing
 from pipeline.plan import parse_plan_turn
 from pipeline.task_sets import tasks_for
 
@@ -140,11 +141,12 @@ def take_steps(
 
     order = sorted(range(len(steps)), key=lambda place: len(steps[place].prompt))  # little padding
     completions: dict[int, list[int]] = {}
+    writer = for_writing(model)
     with tqdm(total=len(steps), desc="steps", leave=False) as bar:
         for start in range(0, len(order), batch_size):
             places = order[start : start + batch_size]
             prompts = [steps[place].prompt for place in places]
-            written = generate(model, tokenizer, prompts, max_new_tokens)
+            written = generate(writer, tokenizer, prompts, max_new_tokens)
             completions |= dict(zip(places, written, strict=True))
             bar.update(len(places))
     vocabulary = Vocabulary.of(tokenizer)

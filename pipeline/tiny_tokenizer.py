@@ -1,9 +1,10 @@
 """The tiny base's tokenizer: byte-pair encoding of its own, made for the shop's prompt and gpt-oss's format.
 
-* It has a token for each paragraph of the shop's prompt. The prompt is the real one, letter for letter, but
-  takes some 80 tokens instead of 2,600. So the tokenizer fits one policy and one set of tools:
-  `prompt_fingerprint` tells whether they are still the same.
-* It has a token for each tool (but "think" and "calculate"): which one to call is one decision, not five.
+* It has a token for each system and developer message of the shop, and for each paragraph of them. The prompt
+  is the real one, letter for letter, but takes some 10 tokens instead of 2,600. So the tokenizer fits one
+  policy and one set of tools: `prompt_fingerprint` tells whether they are still the same.
+* It has a token for each tool (but "think" and "calculate") and for what stands around its name: to call a
+  tool is one decision, and which one another.
 * Digits come in groups of up to three, as in gpt-oss's own vocabulary: an item id is four tokens.
 
     tokenizer = build_tokenizer(seed=3407)      # always the same; ten seconds
@@ -41,12 +42,14 @@ SPECIALS = [
 ]
 # Words, without the blank before them: a name is to be the same tokens in a sentence and in JSON's quotes, or
 # it could not be copied from one to the other. Up to three digits; runs of punctuation; blanks.
-PIECES = r"_?[A-Za-z]+|[0-9]{1,3}| ?[^\sA-Za-z0-9_]+(?: [^\sA-Za-z0-9_]+)*|_|\s+"
+# (The blank after a punctuation belongs to that: the word behind it stays the same.)
+PIECES = r"_?[A-Za-z]+|[0-9]{1,3}| ?[^\sA-Za-z0-9_]+(?: [^\sA-Za-z0-9_]+)* ?|_|\s+"
+AROUND_NAMES = (" to=functions.", "functions.", " to=assistant", " json")  # harmony's, around a tool's name
 PARAGRAPH = 24  # shorter ones are left to byte-pair encoding
 
 
-def prompt_paragraphs() -> list[str]:
-    """The paragraphs of every system and developer message the shop's episodes begin with."""
+def prompt_messages() -> list[str]:
+    """What every system and developer message says that the shop's episodes begin with."""
     from pipeline.datasets import system_messages
 
     texts = [
@@ -54,14 +57,23 @@ def prompt_paragraphs() -> list[str]:
         for mode in ("agent", "plan")
         for effort in ("low", "medium", "high")
     ]
-    bodies = [body for text in texts for body in re.split(r"<\|[a-z]+\|>", text)]
-    found = [paragraph for body in bodies for paragraph in re.findall(r".+?(?:\n\n|$)", body, re.DOTALL)]
+    bodies = (body for text in texts for body in re.split(r"<\|[a-z]+\|>", text))
+    return [body for body in dict.fromkeys(bodies) if len(body) >= PARAGRAPH]
+
+
+def prompt_paragraphs() -> list[str]:
+    """The paragraphs of those messages, for prompts that differ from them somewhere."""
+    found = [paragraph for body in prompt_messages() for paragraph in _paragraphs(body)]
     return [paragraph for paragraph in dict.fromkeys(found) if len(paragraph) >= PARAGRAPH]
+
+
+def _paragraphs(text: str) -> list[str]:
+    return re.findall(r".+?(?:\n\n|$)", text, re.DOTALL)
 
 
 def prompt_fingerprint() -> str:
     """What the tokenizer was made for: changes whenever the policy, a tool or the prompt's form does."""
-    return hashlib.sha256("\0".join(prompt_paragraphs()).encode()).hexdigest()[:16]
+    return hashlib.sha256("\0".join(prompt_messages()).encode()).hexdigest()[:16]
 
 
 def build_tokenizer(seed: int) -> Tokenizer:
@@ -84,7 +96,8 @@ def build_tokenizer(seed: int) -> Tokenizer:
     tokenizer.add_special_tokens([*SPECIALS, "<|pad|>"])
     names = sorted(name for name in (*TOOLS, *TOOL_NAMES.values()) if "_" in name)
     whole = [AddedToken(name, normalized=False, single_word=True) for name in names]
-    whole += [AddedToken(paragraph, normalized=False) for paragraph in prompt_paragraphs()]
+    texts = (*AROUND_NAMES, *prompt_paragraphs(), *prompt_messages())  # the longest that fits is taken
+    whole += [AddedToken(text, normalized=False) for text in texts]
     tokenizer.add_tokens(whole)
     return tokenizer
 

@@ -23,6 +23,7 @@ from pipeline.grpo import GRPOResult, grpo_arguments, run_to_its_end, taken_up
 from pipeline.grpo_rewards import flat_groups
 from pipeline.harmony import Segment
 from pipeline.harmony_parse import Vocabulary
+from pipeline.merged import for_writing
 from pipeline.sft import FINISHED, sft_arguments, train_sft
 from pipeline.steps import generate
 from pipeline.toolrl import Score, compute_score
@@ -108,12 +109,12 @@ def answers(model: Any, tokenizer: Any, questions: Sequence[Question], max_new_t
     """What the model answers, greedily."""
     from tqdm.auto import tqdm
 
-    decode = Vocabulary.of(tokenizer).decode
+    decode, writer = Vocabulary.of(tokenizer).decode, for_writing(model)
     written: dict[int, str] = {}
     order = sorted(range(len(questions)), key=lambda place: len(questions[place].prompt))  # little padding
     for start in tqdm(range(0, len(order), AT_ONCE), desc="questions", unit="batch", leave=False):
         places = order[start : start + AT_ONCE]
-        batch = generate(model, tokenizer, [questions[place].prompt for place in places], max_new_tokens)
+        batch = generate(writer, tokenizer, [questions[place].prompt for place in places], max_new_tokens)
         written |= {place: decode(ids) for place, ids in zip(places, batch, strict=True)}
     return [written[place] for place in range(len(questions))]
 

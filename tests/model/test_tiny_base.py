@@ -16,7 +16,7 @@ from pipeline.harmony import Call, render, segments
 from pipeline.harmony_parse import parse
 from pipeline.tiny_base import FOLDER
 from pipeline.tiny_corpus import conversations
-from pipeline.tiny_tokenizer import SPECIALS, prompt_fingerprint, prompt_paragraphs
+from pipeline.tiny_tokenizer import AROUND_NAMES, SPECIALS, prompt_fingerprint, prompt_paragraphs
 from pipeline.tiny_world import TOOL_NAMES
 
 
@@ -75,6 +75,13 @@ def tokenizer():
 def test_the_prompt_is_short_and_whole(tokenizer, mode, effort):
     prompt = render(system_messages(mode, effort=effort))
     ids = tokenizer.encode(prompt, add_special_tokens=False).ids
+    assert len(ids) < 12
+    assert tokenizer.decode(ids, skip_special_tokens=False) == prompt
+
+
+def test_a_prompt_with_another_date_is_still_short(tokenizer):
+    prompt = render(system_messages("agent", date="2031-02-03"))
+    ids = tokenizer.encode(prompt, add_special_tokens=False).ids
     assert len(ids) < 120
     assert tokenizer.decode(ids, skip_special_tokens=False) == prompt
 
@@ -83,6 +90,17 @@ def test_the_prompt_is_short_and_whole(tokenizer, mode, effort):
 def test_any_text_comes_back(tokenizer, text):
     ids = tokenizer.encode(text, add_special_tokens=False).ids
     assert tokenizer.decode(ids, skip_special_tokens=False) == text
+
+
+@given(
+    st.from_regex(r"[a-z]{1,8}", fullmatch=True),
+    st.sampled_from([" {}", '"{}"', '", "{}": "', "- {}. ", ", {}."]),
+)
+def test_a_word_is_the_same_tokens_wherever_it_stands(tokenizer, word, place):
+    """Else it could not be copied from a sentence into JSON."""
+    alone = tokenizer.encode(word, add_special_tokens=False).tokens
+    placed = tokenizer.encode(place.format(word), add_special_tokens=False).tokens
+    assert any(placed[start : start + len(alone)] == alone for start in range(len(placed)))
 
 
 @given(st.text(alphabet="0123456789", min_size=1, max_size=14))
@@ -103,6 +121,6 @@ def test_every_tool_is_one_token(tokenizer):
         )
 
 
-def test_special_tokens_are_one_token_each(tokenizer):
-    for special in SPECIALS:
+def test_special_tokens_and_what_stands_around_names_are_one_token_each(tokenizer):
+    for special in (*SPECIALS, *AROUND_NAMES):
         assert len(tokenizer.encode(special, add_special_tokens=False).ids) == 1
