@@ -59,7 +59,8 @@ def _weight(module: Any, name: str) -> Tensor:
     from peft.utils.other import ModulesToSaveWrapper
 
     if isinstance(module, ModulesToSaveWrapper):
-        return getattr(module.modules_to_save[module.active_adapters[0]], name).clone()  # it is trained in place
+        trained_in_place = module.modules_to_save[module.active_adapters[0]]
+        return getattr(trained_in_place, name).clone()
     if isinstance(module, LoraLayer):
         weight = _weight(module.base_layer, name)
         if name == (module.parameter_name if isinstance(module, ParamWrapper) else "weight"):
