@@ -31,12 +31,13 @@ def customer_rollouts(shop: Shop, config: Config, tokenizer: Any) -> Callable[[l
     from pipeline.rollouts import play
 
     def roll(prompts: list[Any], trainer: Any) -> dict[str, Any]:
-        agent = LocalAgent(
-            trainer.accelerator.unwrap_model(trainer.model),
-            tokenizer,
-            temperature=config.temperature,
-            max_new_tokens=config.max_turn_length,
-        )
+        with trainer.clock("generation"):  # the agent copies the model where that is faster
+            agent = LocalAgent(
+                trainer.accelerator.unwrap_model(trainer.model),
+                tokenizer,
+                temperature=config.temperature,
+                max_new_tokens=config.max_turn_length,
+            )
         agent.write = trainer.clock.around("generation", agent.write)
         desks = trainer.environments
         whole_groups = len(desks) % config.num_generations == 0
