@@ -26,7 +26,7 @@ from pipeline.runs import ROOT, execute, run_folder
 
 SEEDS = (3407, 1, 2)
 HELD_OUT = 100
-COLLAPSE = {"grpo_learning_rate": 2e-3, "grpo_patience": 99, "grpo_max_steps": 16}
+COLLAPSE = {"grpo_learning_rate": 4e-3, "grpo_patience": 99, "grpo_max_steps": 16}
 SHOWN = {"step", "loss", *(name for panel in PANELS for name in panel.names)}
 CURVE = {"step", "reward", "task_success_rate", "validation/task_success_rate"}
 
