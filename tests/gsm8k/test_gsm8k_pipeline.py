@@ -11,6 +11,7 @@ from envs.gsm8k.answers import score
 from envs.gsm8k.problems import Problem
 from envs.gsm8k.synthetic import generate
 from envs.gsm8k.tools import schemas
+from pipeline.grpo_desks import agent_turns
 from pipeline.gsm8k import (
     CalculatorDesk,
     Called,
@@ -22,7 +23,6 @@ from pipeline.gsm8k import (
     gsm8k_rows,
     play,
 )
-from pipeline.grpo_desks import agent_turns
 from pipeline.harmony import Analysis, Call, Developer, Final, System, ToolResult, User, render, segments
 from pipeline.harmony_parse import SPECIAL, Vocabulary
 from pipeline.strict import Verdict
