@@ -7,7 +7,8 @@
 TRL's own loop executes the calculator (`environment_factory`); `calculator=False` is one answer, no tool. The
 reward is 1 or 0: the number of the final message decides, by the rule of `envs.gsm8k.answers`. Thoughts and
 calls earn nothing, and neither does an episode that its budget cut off, or that the strict parser
-(pipeline/harmony_parse.py) refuses anywhere. The same code serves the tiny model and gpt-oss.
+(pipeline/harmony_parse.py) refuses anywhere. The same code serves the tiny model and gpt-oss; with the tiny
+profile set max_turn_length=192, for a worked answer is longer than the shop's turns.
 """
 
 from __future__ import annotations
