@@ -40,7 +40,7 @@ from pipeline.harmony import (
     segments,
     to_chat,
 )
-from pipeline.harmony_parse import Completion, Vocabulary, check_call, parse
+from pipeline.harmony_parse import Completion, Vocabulary, parse
 from pipeline.sft import FINISHED
 from pipeline.strict import Verdict
 
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from trl import GRPOConfig
 
 INSTRUCTIONS = "Solve the problem step by step. End your answer with a line `#### ` and the number alone."
-SCHEMAS = {name: tool.schema for name, tool in TOOLS.items()}
 _ANNOTATION = re.compile(r"<<([^<>=]+)=[^<>]*>>")
 
 
@@ -129,13 +128,12 @@ def play(turns: Iterable[Completion], vocabulary: Vocabulary | None = None) -> S
     """
     calls: list[Called] = []
     for turn in turns:
-        parsed = check_call(parse(turn, TOOLS, vocabulary), SCHEMAS)
+        parsed = parse(turn, TOOLS, vocabulary)
         if parsed.final is not None:
             return Solved(tuple(calls), parsed.final)
-        readable = parsed.verdict in (Verdict.OK, Verdict.BAD_ARGUMENTS, Verdict.UNKNOWN_TOOL)
-        if not readable:
+        if parsed.verdict not in (Verdict.OK, Verdict.UNKNOWN_TOOL):
             return Solved(tuple(calls), None, parsed.verdict, parsed.reason)
-        asked = parsed.messages[-1]  # wrong arguments are answered with an error, as TRL's loop does
+        asked = parsed.messages[-1]  # an unknown tool or wrong arguments are answered, as in TRL's loop
         calls.append(Called(asked.name, asked.arguments, call(asked.name, asked.arguments)))
     return Solved(tuple(calls), None, Verdict.TRUNCATED, "the episode ends without a final message")
 

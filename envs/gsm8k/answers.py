@@ -55,10 +55,12 @@ break, and `U+2212` the character of that number.
 | `#### +3` | 3 | 3 | a plus is nothing |
 | `#### - 3` | none | 3 | a sign stands at its number |
 | `#### 5-3` | none | 3 | a subtraction that was not carried out |
+| `#### (2+6)-3` | none | 3 | the same behind a bracket |
 | `#### 1/2` | 1/2 | 1/2 | a fraction |
 | `#### 0.5` | 1/2 | 1/2 | is equal to the decimal |
 | `#### 0.33` | 33/100 | 33/100 | which a third is not |
 | `#### 36/2` | none | none | a division that was not carried out: only lowest terms are a number |
+| `It is 18, not 20/2.` | none | 18 | and so the number before it is the last |
 | `#### 1/0` | none | none | no number |
 | `#### 1/2/3` | none | none | no number |
 | `#### 1 1/2` | none | 1/2 | two numbers, of which the last is read |
@@ -85,7 +87,7 @@ from math import gcd
 MAX_CHARACTERS = 40  # of a whole or decimal number, or of each side of a fraction
 MINUS = "\u2212"  # as typeset text has it
 
-_WHOLE = r"(?:[1-9][0-9]{0,2}(?:,[0-9]{3})++(?![0-9])|[0-9]++)"
+_WHOLE = r"(?:[1-9][0-9]{0,2}(?:,[0-9]{3})++|[0-9]++)"
 _BODY = rf"(?:[0-9]++/[0-9]++|{_WHOLE}(?:\.[0-9]++)?+|\.[0-9]++)"
 _SIGNS = rf"(?:[-+{MINUS}]\$?+|\$[-+{MINUS}]?+)"
 _NUMBER = rf"{_SIGNS}?+{_BODY}[%$]?+"

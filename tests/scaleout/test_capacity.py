@@ -86,6 +86,8 @@ def test_memory_worked_by_hand():
     assert gib("logits") == pytest.approx(100 * 100 * 8)
     assert gib("weights of the engine") == pytest.approx(3_976 * 2)
     assert gib("KV cache") == pytest.approx(3 * 4 * 100 * 1 * 4 * 4)
+    assert gib("KV cache", run=replace(RUN, episodes=5)) == gib("KV cache")  # one engine writes three
+    assert gib("KV cache", replace(EXPERTS, window=1000)) == gib("KV cache")  # no episode is so long
     assert gib("KV cache", EXPERTS) == pytest.approx(3 * (2 * 100 + 2 * 10) * 4 * 4)
     assert gib("memory needed") == pytest.approx(max(gib("while updating"), gib("while writing")) + GIB)
     at_rest = gib("weights") + gib("trained weights in float32") + gib("optimizer states")
