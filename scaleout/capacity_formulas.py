@@ -211,8 +211,8 @@ def _passes(run: Run) -> int:
 
 def _work(model: Model, run: Run) -> Line:
     """Operations of one token's forward pass: two a weight, and four a value it attends to."""
-    seen = (model.layers - model.window_layers) * run.tokens / 2
-    seen += model.window_layers * min(model.window, run.tokens)
+    half = run.tokens / 2  # what a token sees on average, being in the middle
+    seen = (model.layers - model.window_layers) * half + model.window_layers * min(model.window, half)
     attended = model.heads * model.head_dim * seen
     text = f"2 * {shown(model.active_parameters)} active weights + 4 * {shown(attended)} values attended to"
     return Line("work of a token", 2 * model.active_parameters + 4 * attended, "operations", "computed", text)

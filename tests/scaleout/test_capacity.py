@@ -119,6 +119,10 @@ def test_time_worked_by_hand():
     assert plan.value("writing") == pytest.approx(300 / (2 * 10))
     work = 2 * SMALL.active_parameters + 4 * 2 * 4 * (4 * 100 / 2)
     assert plan.value("work of a token") == pytest.approx(work)
+    for window, seen in ((10, 2 * 50 + 2 * 10), (1000, 4 * 50)):
+        model = replace(EXPERTS, window=window)
+        work_of_token = make_plan(model, BOX, RUN).value("work of a token")
+        assert work_of_token == pytest.approx(2 * model.active_parameters + 4 * 2 * 4 * seen)
     updating = 600 * work * 4 / (2 * 1e12 * 0.25)  # log-probabilities, forward, again, backward
     assert plan.value("updating") == pytest.approx(updating)
     assert plan.value("a step") == pytest.approx(15 + updating + 5)
