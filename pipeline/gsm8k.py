@@ -13,6 +13,7 @@ profile set max_turn_length=192, for a worked answer is longer than the shop's t
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -197,6 +198,7 @@ def build_gsm8k_trainer(
     from pipeline.callbacks import metrics_log
     from pipeline.grpo_trainer import shop_trainer
 
+    os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # its version is pinned
     trainer = shop_trainer()(
         model=model,
         reward_funcs=gsm8k_reward(tokenizer, arguments.num_generations, strict),
