@@ -21,7 +21,8 @@ TASKS = [DATA / "dataset.jsonl", DATA / "validation.jsonl", DATA / "test.jsonl"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command: 0 all right, 1 something is wrong with what was looked at, 2 it could not be looked at."""
+    """Run one command: 0 all right, 1 something is wrong with what was looked at, 2 it could not be"
+    " looked at."""
     given = _parser().parse_args(arguments)
     try:
         return given.run(given)
@@ -42,10 +43,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     export = commands.add_parser("export", help="write the data of a run")
-    export.add_argument("--tasks", nargs="+", type=Path, default=TASKS, help="task files (default: the project's)")
+    export.add_argument(
+        "--tasks", nargs="+", type=Path, default=TASKS, help="task files (default: the project's)"
+    )
     export.add_argument("--out", type=Path, required=True, help="the folder to write to")
     export.add_argument("--loop", default="retail_agent", choices=LOOPS, help="who plays the episodes")
-    export.add_argument("--max-turns", type=int, help="only tasks that a demonstration serves in so many turns")
+    export.add_argument(
+        "--max-turns", type=int, help="only tasks that a demonstration serves in so many turns"
+    )
     export.add_argument("--episodes", type=Path, help="where episodes are kept (default: OUT/episodes)")
     export.set_defaults(run=_export)
     check = commands.add_parser("check", help="look for settings that fail in silence")

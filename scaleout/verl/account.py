@@ -1,12 +1,13 @@
 """What an agent loop leaves behind for the reward: the account of an episode, in the project's own form.
 
-    extra_fields[EPISODE] = account(rollout)                # by our loops, when an episode has ended
-    episode = episode_of(task, extra_info)                  # in the reward: carried out anew; None if none was left
-    rollout = told_by(task, agent_data.messages)            # what verl's own loop for tools has gone through
+    extra_fields[EPISODE] = account(rollout)           # by our loops, when an episode has ended
+    episode = episode_of(task, extra_info)             # in the reward: carried out anew, or None
+    rollout = told_by(task, agent_data.messages)       # what verl's own loop for tools has gone through
 
-verl hands the reward a text from which the special tokens are removed; harmony cannot be read from that. So the
-reward reads the account: which actions were carried out and what the strict reader said of each turn. Scores
-are not in it as far as the reward is concerned: `replayed` carries the actions out again on fresh data.
+verl hands the reward a text from which the special tokens are removed; harmony cannot be read from that. So
+the reward reads the account: which actions were carried out and what the strict reader said of each turn.
+Scores are not in it as far as the reward is concerned: `replayed` carries the actions out again on fresh
+data.
 """
 
 import json
@@ -87,7 +88,9 @@ def told_by(task: Task, messages: Sequence[Mapping[str, Any]], tokens: int = 0) 
 def _action(called: Mapping[str, Any]) -> Action:
     """A call as an action; arguments that are no object stay what they are, for the shop to answer."""
     name, arguments = called["name"], called["arguments"]
-    return Action(f"functions.{name}" if name == RESPOND else name, arguments)  # no tool speaks to the customer
+    return Action(
+        f"functions.{name}" if name == RESPOND else name, arguments
+    )  # no tool speaks to the customer
 
 
 def _attempt(action: Action, turn: int) -> Attempt:

@@ -9,7 +9,8 @@
     retail_tools    verl's ToolAgentLoop. Nobody answers the agent's words: its first ones end the episode.
 
 Both leave the episode's account in `extra_fields` for the reward, and in the folder `episodes` for
-`python -m scaleout.verl results`, because verl's own dumps of a training step lack special tokens and metrics.
+`python -m scaleout.verl results`, because verl's own dumps of a training step lack special tokens and
+metrics.
 """
 
 import json
@@ -36,7 +37,8 @@ from scaleout.verl.tools import leave_messages
 
 
 class Reader:
-    """A tokenizer as the project's episodes want it: how to encode what is told, how to read what is written."""
+    """A tokenizer as the project's episodes want it: how to encode what is told, how to read what"
+    " is written."""
 
     def __init__(self, tokenizer: Any) -> None:
         self.tokenizer, self.vocabulary = tokenizer, Vocabulary.of(tokenizer)
@@ -103,7 +105,8 @@ class RetailAgentLoop(AgentLoopBase):
         length = len(_tokens(running))
         if length > self.prompt_length:
             raise ValueError(
-                f"the prompt has {length} tokens and data.max_prompt_length is {self.prompt_length}: raise it to"
+                f"the prompt has {length} tokens and data.max_prompt_length is {self.prompt_length}:"
+                " raise it to"
                 " at least that and round up, because other tasks may be longer"
             )
         return running
@@ -116,7 +119,12 @@ class RetailAgentLoop(AgentLoopBase):
         return Written(self.reader.vocabulary.decode(list(ids)), ids, logprobs, cut=cut)
 
     def _output(
-        self, rollout: Rollout, metrics: dict[str, Any], extra: dict[str, Any], experts: Any, row: dict[str, Any]
+        self,
+        rollout: Rollout,
+        metrics: dict[str, Any],
+        extra: dict[str, Any],
+        experts: Any,
+        row: dict[str, Any],
     ) -> AgentLoopOutput:
         text = account(rollout)
         _keep(self.episodes, text, row)
@@ -179,7 +187,10 @@ def _keep(folder: str | None, text: str, row: dict[str, Any]) -> None:
         return
     Path(folder).mkdir(parents=True, exist_ok=True)
     name = f"{row.get('uid')}_{row.get('session_id', 0)}_0"
-    line = json.dumps({"verl": {"uid": name, "step": _number(row.get("global_steps"))}, **json.loads(text)}) + "\n"
+    line = (
+        json.dumps({"verl": {"uid": name, "step": _number(row.get("global_steps"))}, **json.loads(text)})
+        + "\n"
+    )
     path = Path(folder) / f"{os.uname().nodename}-{os.getpid()}.jsonl"
     with path.open("a", encoding="utf-8") as out:
         out.write(line)

@@ -4,8 +4,9 @@
     checked = check("my.yaml", ["data.train_batch_size=32"])
     checked.problems, checked.ok
 
-Without verl the plain file is read, with verl 0.9.1's defaults for what it leaves out. With verl installed the
-configuration is composed as a run would compose it, keys that verl does not know are found, and verl validates.
+Without verl the plain file is read, with verl 0.9.1's defaults for what it leaves out. With verl installed
+the configuration is composed as a run would compose it, keys that verl does not know are found, and verl
+validates.
 """
 
 from __future__ import annotations
@@ -24,7 +25,11 @@ from scaleout.verl.rows import LOOPS
 from scaleout.verl.rules import LOOP, problems
 from scaleout.verl.settings import Settings
 
-OWN_KEYS = ("retail", "reward.custom_reward_function.reward_kwargs", "hydra")  # unknown to verl, and meant to be
+OWN_KEYS = (
+    "retail",
+    "reward.custom_reward_function.reward_kwargs",
+    "hydra",
+)  # unknown to verl, and meant to be
 OPEN = ("override_config", "engine_kwargs", "apply_chat_template_kwargs")  # hold whatever their reader takes
 
 
@@ -67,22 +72,14 @@ def check(path: str | Path, overrides: Sequence[str] = ()) -> Checked:
         composed = compose(path, overrides)
     except Exception as error:  # hydra's many: all mean that a run could not begin
         return Checked((f"verl cannot compose it: {_first_line(error)}",), True, open_ends)
-    settings = Settings(_merged(composed, {"hydra": plain.values.get("hydra", {})}))
-    found = [*problems(_marked(settings, plain)), *data_problems(settings)]
-    found += [f"{name} is no setting of verl and is ignored: correct or remove it" for name in unknown(composed)]
+    settings = Settings({**composed, "hydra": plain.values.get("hydra", {})}, plain.values)
+    found = [*problems(settings), *data_problems(settings)]
+    found += [
+        f"{name} is no setting of verl and is ignored: correct or remove it" for name in unknown(composed)
+    ]
     if not found and (refused := refusal(path, overrides)):
         found.append(f"verl refuses it: {refused}")
     return Checked(tuple(found), True, open_ends)
-
-
-def _marked(settings: Settings, plain: Settings) -> Settings:
-    """The composed settings; what counts as set is still what the file says."""
-
-    class Marked(Settings):
-        def is_set(self, name: str) -> bool:
-            return plain.is_set(name)
-
-    return Marked(settings.values)
 
 
 def data_problems(settings: Settings) -> list[str]:
@@ -104,9 +101,14 @@ def _file_problems(path: Path, settings: Settings) -> Iterator[str]:
     try:
         table = pq.read_table(path)
     except (pa.ArrowException, OSError) as error:
-        yield f"{path} is no parquet file ({_first_line(error)}); write it with `python -m scaleout.verl export`"
+        yield (
+            f"{path} is no parquet file ({_first_line(error)}); write it with `python -m scaleout.verl"
+            " export`"
+        )
         return
-    if not {"prompt", "extra_info", "reward_model", "data_source"} <= set(table.column_names) or not len(table):
+    if not {"prompt", "extra_info", "reward_model", "data_source"} <= set(table.column_names) or not len(
+        table
+    ):
         yield f"{path} holds no rows for verl; write it with `python -m scaleout.verl export`"
         return
     indexes = [info.get("index") for info in table.column("extra_info").to_pylist()]
@@ -117,7 +119,8 @@ def _file_problems(path: Path, settings: Settings) -> Iterator[str]:
         wanted = settings[LOOP]
         if names - {wanted}:
             yield (
-                f"its rows name the loop {sorted(map(str, names))[0]}, which goes before {LOOP}={wanted}: export"
+                f"its rows name the loop {sorted(map(str, names))[0]}, which goes before"
+                f" {LOOP}={wanted}: export"
                 f" with `--loop {wanted if wanted in LOOPS else 'retail_agent'}`"
             )
 
@@ -152,7 +155,7 @@ def unknown(composed: Mapping[str, Any]) -> list[str]:
 def _foreign(ours: Mapping[str, Any], theirs: Mapping[str, Any], where: str) -> Iterator[str]:
     for key, value in ours.items():
         name = f"{where}{key}"
-        if name in OWN_KEYS or where.rstrip(".").endswith(OPEN) or f".{where}".count(".engine_kwargs."):
+        if name in OWN_KEYS or key in OPEN:
             continue
         if key not in theirs:
             yield name
@@ -183,10 +186,6 @@ def _open_ends(values: Any, where: str = "") -> Iterator[str]:
             yield from _open_ends(value, f"{where}.{key}" if where else str(key))
     elif values == "???":
         yield where
-
-
-def _merged(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
-    return {**first, **second}
 
 
 def _first_line(error: Exception) -> str:

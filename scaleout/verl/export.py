@@ -3,9 +3,9 @@
     python -m scaleout.verl export --out data_verl
     python -m scaleout.verl export --tasks mine.jsonl --out data_verl --loop retail_tools --max-turns 6
 
-writes `train.parquet`, `validation.parquet` and `test.parquet` (each task goes where its own `split` says; one
-without a split is for training), `tools.yaml` with all sixteen tools, and `agent_loops.yaml`. Each file appears
-whole or not at all; on an error none is touched.
+writes `train.parquet`, `validation.parquet` and `test.parquet` (each task goes where its own `split` says;
+one without a split is for training), `tools.yaml` with all sixteen tools, and `agent_loops.yaml`. Each file
+appears whole or not at all; on an error none is touched.
 """
 
 import json

@@ -1,10 +1,11 @@
-"""How long things really are, in tokens of gpt-oss's own vocabulary: what the recipes' limits are derived from.
+"""How long prompts, episodes and answers are, in gpt-oss's own tokens: what the recipes' limits come from.
 
     python -m scaleout.verl lengths                  # needs the package oss-harmony
     turns_needed(shop, task)                         # the agent's turns in the task's demonstration, or None
 
 Measured on demonstrations with short thoughts. A model that thinks at length needs its thoughts on top: a
-recipe's `max_response_length` is the longest demonstration and some 200 tokens of thoughts for each of its turns.
+recipe's `max_response_length` is the longest demonstration and some 200 tokens of thoughts for each of its
+turns.
 """
 
 from collections.abc import Callable, Iterator, Sequence

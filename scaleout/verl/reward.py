@@ -6,8 +6,9 @@
         name: compute_score
         reward_kwargs: {reward: [tool_level, "outcome:2"], normalise: true}
 
-Profiles are those of `pipeline.rewards` (tool_level, shaped, outcome, toolrl), mixed as a project's own run mixes
-them. The text verl hands over is not read. verl logs whatever stands beside "score" as a metric of validation.
+Profiles are those of `pipeline.rewards` (tool_level, shaped, outcome, toolrl), mixed as a project's own run
+mixes them. The text verl hands over is not read. verl logs whatever stands beside "score" as a metric of
+validation.
 """
 
 import json

@@ -3,9 +3,9 @@
     row = to_row(task, index=0, loop="retail_agent")
     task_of(row["extra_info"]["tools_kwargs"]) == task
 
-verl's columns are fixed: who plays the episode (`agent_name`), the prompt as chat messages, the right answer as
-text, and `extra_info`. A task stands in a row as one JSON text: as an arrow structure, the arguments of all
-gold actions would be filled up with nulls until each had the arguments of all others.
+verl's columns are fixed: who plays the episode (`agent_name`), the prompt as chat messages, the right
+answer as text, and `extra_info`. A task stands in a row as one JSON text: as an arrow structure, the
+arguments of all gold actions would be filled up with nulls until each had the arguments of all others.
 """
 
 import json
@@ -59,6 +59,7 @@ def task_of(tools_kwargs: Mapping[str, Any] | None) -> Task:
     text = (tools_kwargs or {}).get(TASK)
     if not isinstance(text, str):
         raise ValueError(
-            "the row has no task in extra_info.tools_kwargs: write the data with `python -m scaleout.verl export`"
+            "the row has no task in extra_info.tools_kwargs: write the data with `python -m"
+            " scaleout.verl export`"
         )
     return Task.from_json(json.loads(text))

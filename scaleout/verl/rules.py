@@ -19,8 +19,13 @@ ROLLOUT, ACTOR, MODEL = "actor_rollout_ref.rollout", "actor_rollout_ref.actor", 
 LOOP = f"{ROLLOUT}.agent.default_agent_loop"
 LOOP_FILE = f"{ROLLOUT}.agent.agent_loop_config_path"
 TURN = f"{ROLLOUT}.multi_turn"
-PROMPT = {"gpt_oss": 4096, "": 6144}  # policy and sixteen tools: 2,900 tokens in harmony, about 4,200 for Qwen
-RESPONSE = 6144  # tokens after the prompt: 99 % of 800 demonstrations have at most 4,690, without much thought
+PROMPT = {
+    "gpt_oss": 4096,
+    "": 6144,
+}  # policy and sixteen tools: 2,900 tokens in harmony, about 4,200 for Qwen
+RESPONSE = (
+    6144  # tokens after the prompt: 99 % of 800 demonstrations have at most 4,690, without much thought
+)
 ANSWER = 4096  # characters: the longest look-up answers with 2,915
 REWARD = "pkg://scaleout.verl.reward"
 
@@ -46,14 +51,20 @@ def agent_loop(settings: Settings) -> str | None:
 def agent_loop_file(settings: Settings) -> str | None:
     """Our loops are known only through their file."""
     if settings[LOOP] in OURS and not settings.is_set(LOOP_FILE):
-        return f"{LOOP_FILE} is not set, so {settings[LOOP]} is unknown: point it to the exported agent_loops.yaml"
+        return (
+            f"{LOOP_FILE} is not set, so {settings[LOOP]} is unknown: point it to the exported"
+            " agent_loops.yaml"
+        )
     return None
 
 
 def tool_file(settings: Settings) -> str | None:
     """The tools belong to the prompt, and to the length that prompts are filtered by."""
     if not settings.is_set(f"{TURN}.tool_config_path"):
-        return f"{TURN}.tool_config_path is not set, so the agent has no tools: point it to the exported tools.yaml"
+        return (
+            f"{TURN}.tool_config_path is not set, so the agent has no tools: point it to the exported"
+            " tools.yaml"
+        )
     return None
 
 
@@ -64,7 +75,9 @@ def parser(settings: Settings) -> str | None:
         read = "reads one of gpt-oss's four call forms" if found == "gpt-oss" else "reads no call of gpt-oss"
         return f"{TURN}.format is {found!r}, which {read}: set it to gpt-oss-harmony"
     if not is_gpt_oss(settings) and str(found).startswith("gpt-oss"):
-        return f"{TURN}.format is {found!r}, but the model is no gpt-oss: set it to its family's, such as hermes"
+        return (
+            f"{TURN}.format is {found!r}, but the model is no gpt-oss: set it to its family's, such as hermes"
+        )
     return None
 
 
@@ -73,7 +86,8 @@ def answers_whole(settings: Settings) -> str | None:
     most = settings[f"{TURN}.max_tool_response_length"]
     if most is not None and most < ANSWER:
         return (
-            f"{TURN}.max_tool_response_length is {most} characters, so answers of tools are cut: set it to at least"
+            f"{TURN}.max_tool_response_length is {most} characters, so answers of tools are cut: set"
+            " it to at least"
             f" {ANSWER}"
         )
     return None
@@ -88,7 +102,8 @@ def prompt_length(settings: Settings) -> str | None:
     most = settings["data.max_prompt_length"]
     if most is not None and most < least:
         return (
-            f"data.max_prompt_length is {most}, too short for policy and tools, so every row is filtered out or cut:"
+            f"data.max_prompt_length is {most}, too short for policy and tools, so every row is"
+            " filtered out or cut:"
             f" set it to at least {least}"
         )
     return None
@@ -99,7 +114,8 @@ def response_length(settings: Settings) -> str | None:
     most = settings["data.max_response_length"]
     if most is not None and most < RESPONSE:
         return (
-            f"data.max_response_length is {most}, but it has to hold all turns and all answers of tools: set it to at"
+            f"data.max_response_length is {most}, but it has to hold all turns and all answers of"
+            " tools: set it to at"
             f" least {RESPONSE}"
         )
     return None
@@ -183,7 +199,9 @@ def chance(settings: Settings) -> str | None:
 def kl(settings: Settings) -> str | None:
     """A coefficient alone does nothing."""
     if settings.is_set(f"{ACTOR}.kl_loss_coef") and not settings[f"{ACTOR}.use_kl_loss"]:
-        return f"{ACTOR}.kl_loss_coef is set but {ACTOR}.use_kl_loss is off, so it is ignored: set that to true"
+        return (
+            f"{ACTOR}.kl_loss_coef is set but {ACTOR}.use_kl_loss is off, so it is ignored: set that to true"
+        )
     return None
 
 
@@ -232,7 +250,9 @@ def mini_batch(settings: Settings) -> str | None:
     """A mini-batch is a part of the batch."""
     mini, whole = settings[f"{ACTOR}.ppo_mini_batch_size"], settings["data.train_batch_size"]
     if None not in (mini, whole) and mini > whole:
-        return f"{ACTOR}.ppo_mini_batch_size is {mini}, more than data.train_batch_size {whole}: set it to that"
+        return (
+            f"{ACTOR}.ppo_mini_batch_size is {mini}, more than data.train_batch_size {whole}: set it to that"
+        )
     return None
 
 

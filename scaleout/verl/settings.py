@@ -1,4 +1,4 @@
-"""A verl configuration as rules ask about it: one setting by its dotted name, with verl's own default behind it.
+"""A verl configuration as rules ask about it: a setting by its dotted name, verl's default behind it.
 
     settings = Settings.read("recipes/gpt_oss_20b_grpo.yaml", ["retail.data=/data/verl"])
     settings["actor_rollout_ref.rollout.n"]          # the file's, else verl 0.9.1's default
@@ -62,6 +62,7 @@ class Settings:
     """A configuration as nested dictionaries."""
 
     values: Mapping[str, Any]
+    said: Mapping[str, Any] | None = None  # the file alone, where `values` are a whole composition
 
     @classmethod
     def read(cls, path: str | Path, overrides: Iterable[str] = ()) -> "Settings":
@@ -73,20 +74,12 @@ class Settings:
 
     def __getitem__(self, name: str) -> Any:
         """A setting, references to other settings followed; None where it is to be filled in (`???`)."""
-        value, found = self._find(name)
+        value, found = _find(self.values, name)
         return self._resolved(value if found else DEFAULTS.get(name), 10)
 
     def is_set(self, name: str) -> bool:
-        """Whether the configuration itself says something."""
-        return self._find(name)[1]
-
-    def _find(self, name: str) -> tuple[Any, bool]:
-        value: Any = self.values
-        for part in name.split("."):
-            if not isinstance(value, Mapping) or part not in value:
-                return None, False
-            value = value[part]
-        return value, True
+        """Whether the configuration's own file says something."""
+        return _find(self.values if self.said is None else self.said, name)[1]
 
     def _resolved(self, value: Any, depth: int) -> Any:
         if value == "???" or not isinstance(value, str):
@@ -94,11 +87,20 @@ class Settings:
         if _NUMBER.fullmatch(value):  # YAML takes 1e-6 for text; verl's reader does not
             return float(value)
         for name in _REFERENCE.findall(value) if depth else ():
-            inner = self._resolved(self._find(name)[0], depth - 1)
+            inner = self._resolved(_find(self.values, name)[0], depth - 1)
             if inner is None:
                 return None
             value = value.replace("${" + name + "}", str(inner))
         return value
+
+
+def _find(values: Any, name: str) -> tuple[Any, bool]:
+    """A value by its dotted name, and whether it is there."""
+    for part in name.split("."):
+        if not isinstance(values, Mapping) or part not in values:
+            return None, False
+        values = values[part]
+    return values, True
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """verl's tool parser for gpt-oss, read by the project's strict reader: `multi_turn.format: gpt-oss-harmony`.
 
-verl's own parsers read one of the four shapes gpt-oss writes calls in ("gpt-oss"), or none ("hermes"). This one
-reads both published headers, with or without thoughts before them, and nothing else; generation stops where a
-turn ends. A turn that is refused calls nothing, which ends the episode, and leaves the reason as its words.
+verl's own parsers read one of the four shapes gpt-oss writes calls in ("gpt-oss"), or none ("hermes"). This
+one reads both published headers, with or without thoughts before them, and nothing else; generation stops
+where a turn ends. A turn that is refused calls nothing, which ends the episode, and leaves the reason as
+its words.
 
 verl imports this module through `scaleout.verl.tools` or `scaleout.verl.agent_loop`.
 """
@@ -55,7 +56,8 @@ def stops(vocabulary: Vocabulary) -> list[int]:
     found = [token for token, text in vocabulary.specials.items() if text in STOPS]
     if len(found) != len(STOPS):
         raise ValueError(
-            f"the tokenizer lacks {' or '.join(STOPS)}, so its model does not write harmony: for other models use"
+            f"the tokenizer lacks {' or '.join(STOPS)}, so its model does not write harmony: for"
+            " other models use"
             " the loop retail_tools and the parser of their family, such as format: hermes"
         )
     return sorted(found)

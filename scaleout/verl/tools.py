@@ -1,14 +1,14 @@
 """The shop's tools for verl's own tool loop: one shop a rollout, shared by all its calls.
 
-`python -m scaleout.verl export` writes the `tools.yaml` that names this class sixteen times. Three things that
-verl would do otherwise:
+`python -m scaleout.verl export` writes the `tools.yaml` that names this class sixteen times. Three things
+that verl would do otherwise:
 
-* Its loop makes and releases a tool instance for every single call, so a shop kept by `instance_id` would forget
-  each change at once. The shop is kept by the rollout's `agent_data`, weakly: it goes when the rollout goes.
+* Its loop makes and releases a tool instance for every single call, so a shop kept by `instance_id` would
+  forget each change at once. The shop is kept by the rollout's `agent_data`, weakly, and goes with it.
 * Its schema drops what it does not know: "items" of an array, and `item_ids: string[]` becomes `any[]` in the
   prompt, which is not the prompt of the warm-up. The schema here is passed on as it is.
-* It puts an answer into the text as it is, so that "<|end|>" in an order's note would become a real token. The
-  answer is escaped as everywhere in this project.
+* It puts an answer into the text as it is, so that "<|end|>" in an order's note would become a real token.
+  The answer is escaped as everywhere in this project.
 """
 
 import contextlib
@@ -49,7 +49,9 @@ class RetailTool(BaseTool):
     def __init__(self, config: dict[str, Any], tool_schema: OpenAIFunctionToolSchema | None = None) -> None:
         name = config.get("name")
         if name not in TOOLS:
-            raise ValueError(f"no tool {name!r} in the shop: write tools.yaml with `python -m scaleout.verl export`")
+            raise ValueError(
+                f"no tool {name!r} in the shop: write tools.yaml with `python -m scaleout.verl export`"
+            )
         schema = TOOLS[name].schema
         with contextlib.redirect_stdout(io.StringIO()):  # verl prints every schema in every worker
             super().__init__(config, WholeSchema.model_validate({**schema, "whole": schema}))
