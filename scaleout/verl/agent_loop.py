@@ -26,6 +26,7 @@ from verl.utils.profiler import simple_timer
 
 from envs.retail.customer import ScriptedCustomer
 from envs.retail.environment import MAX_STEPS
+from envs.retail.files import json_line
 from pipeline.agent import Told, Written
 from pipeline.datasets import system_messages
 from pipeline.harmony_parse import Vocabulary
@@ -127,7 +128,7 @@ class RetailAgentLoop(AgentLoopBase):
         row: dict[str, Any],
     ) -> AgentLoopOutput:
         text = account(rollout)
-        _keep(self.episodes, text, row)
+        _keep(self.episodes, text, row, metrics)
         prompt, length = rollout.prompt_ids, len(rollout.completion_ids)
         return AgentLoopOutput(
             prompt_ids=prompt,
@@ -155,7 +156,7 @@ class RetailToolLoop(ToolAgentLoop):
         messages = output.extra_fields.pop(MESSAGES)
         rollout = told_by(task_of(row.get("tools_kwargs")), messages, sum(output.response_mask))
         output.extra_fields[EPISODE] = text = account(rollout)
-        _keep(self.episodes, text, row)
+        _keep(self.episodes, text, row, output.metrics.model_dump())
         return output
 
     async def _handle_generating_state(self, agent_data: Any, *args: Any, **settings: Any) -> Any:
@@ -181,20 +182,19 @@ def _note(metrics: dict[str, Any], extra: dict[str, Any], output: Any) -> None:
         extra["max_global_steps"] = latest
 
 
-def _keep(folder: str | None, text: str, row: dict[str, Any]) -> None:
-    """Append an account to this process's file, under the name that verl's dumps know the rollout by."""
+def _keep(folder: str | None, text: str, row: dict[str, Any], metrics: dict[str, Any]) -> None:
+    """Append an account to this process's file, under the name that verl's dumps know the rollout by.
+
+    With it go the seconds that generation and tools took, which verl 0.9 logs nowhere.
+    """
     if folder is None:
         return
     Path(folder).mkdir(parents=True, exist_ok=True)
-    name = f"{row.get('uid')}_{row.get('session_id', 0)}_0"
-    line = (
-        json.dumps({"verl": {"uid": name, "step": _number(row.get("global_steps"))}, **json.loads(text)})
-        + "\n"
-    )
+    known = {
+        "uid": f"{row.get('uid')}_{row.get('session_id', 0)}_0",
+        "generation_seconds": metrics.get("generate_sequences", 0.0),
+        "tool_seconds": metrics.get("tool_calls", 0.0),
+    }
     path = Path(folder) / f"{os.uname().nodename}-{os.getpid()}.jsonl"
     with path.open("a", encoding="utf-8") as out:
-        out.write(line)
-
-
-def _number(value: Any) -> int | None:
-    return None if value is None else int(value)
+        out.write(json_line({"verl": known, **json.loads(text)}))

@@ -24,6 +24,7 @@ from pipeline.running import Rollout
 from scaleout.verl.account import shop
 from scaleout.verl.reward import scored
 
+SECONDS = ("generation_seconds", "tool_seconds")
 CLOSE = 1e-4  # verl keeps scores as 32-bit floats
 
 
@@ -33,6 +34,7 @@ class ReadBack:
 
     episodes: int
     metrics: dict[str, float]  # means over the episodes, as the reward names them
+    slowest: dict[str, float]  # the most seconds an episode waited for generation, and for tools
     without_account: tuple[str, ...]  # rollouts in the dumps of which no account was found
     differing_scores: tuple[str, ...]  # rollouts that verl scored otherwise
     differing_answers: tuple[str, ...]  # rollouts to which the shop answers otherwise today
@@ -45,6 +47,7 @@ class ReadBack:
     def __str__(self) -> str:
         lines = [f"{self.episodes:,} episodes"]
         lines += [f"  {name:<28} {value:.3f}" for name, value in self.metrics.items()]
+        lines += [f"  slowest {name:<20} {value:.3f}" for name, value in self.slowest.items()]
         for names, what in (
             (self.without_account, "have no account: name the folder the agent loops wrote to (--episodes)"),
             (self.differing_scores, "were scored otherwise by verl: give the run's own profiles (--reward)"),
@@ -77,6 +80,7 @@ def read_back(
     """
     accounts = {record["verl"]["uid"]: record for record in read_accounts(episodes)}
     missing, scores, answers, values = [], [], [], []
+    slowest = dict.fromkeys(SECONDS, 0.0)
     with whole_file(out) as lines:
         for name, dumped in read_dumps(dumps):
             record = accounts.get(name)
@@ -90,9 +94,10 @@ def read_back(
             if abs(value["score"] - dumped["score"]) > CLOSE:
                 scores.append(name)
             values.append(value)
+            slowest = {name: max(most, record["verl"][name]) for name, most in slowest.items()}
             lines.write(json_line(_record(record, episode, stage, dumped["step"])))
     means = {name: fmean(value[name] for value in values) for name in (values[0] if values else ())}
-    return ReadBack(len(values), means, tuple(missing), tuple(scores), tuple(answers))
+    return ReadBack(len(values), means, slowest, tuple(missing), tuple(scores), tuple(answers))
 
 
 def _record(account: Record, episode: Episode, stage: str, step: Any) -> Record:
