@@ -127,8 +127,13 @@ def read_accounts(folder: str | Path) -> Iterator[Record]:
         raise ValueError(f"{folder} holds no episodes: it is the folder `episodes` names in agent_loops.yaml")
     for path in files:
         for number, record in read_lines(path):
-            if not isinstance(record, dict) or not {"verl", "task", "turns", "attempts"} <= record.keys():
-                raise FileError(
-                    path, number, "is no account of an episode as scaleout.verl.agent_loop writes it"
-                )
+            if not _is_account(record):
+                reason = "is no account of an episode as scaleout.verl.agent_loop writes it"
+                raise FileError(path, number, reason)
             yield record
+
+
+def _is_account(record: Any) -> bool:
+    if not isinstance(record, dict) or not {"verl", "task", "turns", "attempts"} <= record.keys():
+        return False
+    return isinstance(record["verl"], dict) and {"uid", *SECONDS} <= record["verl"].keys()
