@@ -50,7 +50,8 @@ class Checked:
         lines = [f"- {problem}" for problem in self.problems]
         lines.append(f"{len(self.problems)} settings are wrong" if lines else "nothing wrong found")
         if self.to_fill_in:
-            lines.append(f"to be given at the launch: {', '.join(self.to_fill_in)}")
+            validation = "; verl validates once they are given" if self.with_verl else ""
+            lines.append(f"to be given at the launch: {', '.join(self.to_fill_in)}{validation}")
         if not self.with_verl:
             lines.append("verl is not installed here: unknown keys and its own validation were not looked at")
         return "\n".join(lines)
@@ -77,7 +78,7 @@ def check(path: str | Path, overrides: Sequence[str] = ()) -> Checked:
     found += [
         f"{name} is no setting of verl and is ignored: correct or remove it" for name in unknown(composed)
     ]
-    if not found and (refused := refusal(path, overrides)):
+    if not found and not open_ends and (refused := refusal(path, overrides)):
         found.append(f"verl refuses it: {refused}")
     return Checked(tuple(found), True, open_ends)
 
@@ -190,4 +191,5 @@ def _open_ends(values: Any, where: str = "") -> Iterator[str]:
 
 def _first_line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0]:.300}" if lines else type(error).__name__
+    said = " ".join(lines[:2] if lines and lines[0].endswith(":") else lines[:1])
+    return f"{type(error).__name__}: {said:.400}" if said else type(error).__name__

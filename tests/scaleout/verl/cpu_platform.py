@@ -3,7 +3,7 @@
     VERL_USE_EXTERNAL_MODULES=cpu_platform VERL_PLATFORM=cpu VERL_ENGINE_DEVICE=cuda
 
 A platform "cpu" whose device module answers every question about memory and streams with nothing, gloo
-instead of NCCL, weights that are offloaded without pinning, and a rollout server of its own (`cpu_rollout.py`).
+instead of NCCL, weights offloaded without pinning, and a rollout server of its own (`cpu_rollout.py`).
 Nothing of this says anything about speed or GPUs; it shows that data, loops, reward and trainer fit together.
 """
 

@@ -84,11 +84,17 @@ def test_the_gpt_oss_recipe_composes_anywhere_and_verl_validates_it(data, tmp_pa
 
 @pytest.mark.parametrize("name", ["qwen2_5_3b_ppo", "qwen2_5_3b_grpo"])
 def test_the_qwen_recipes_compose_anywhere_and_verl_validates_them(name, tmp_path, monkeypatch):
+    from transformers import Qwen2Config
+
     export([ROOT / "data" / "validation.jsonl"], tmp_path, loop="retail_tools")
     (tmp_path / "train.parquet").symlink_to(tmp_path / "validation.parquet")
-    (tmp_path / "config.json").write_text('{"model_type": "qwen2"}')
+    model = tmp_path / "model"
+    Qwen2Config(hidden_size=32, num_hidden_layers=1, architectures=["Qwen2ForCausalLM"]).save_pretrained(
+        model
+    )
+    tokenizer().save_pretrained(model)
     monkeypatch.chdir(tmp_path)
-    checked = check(RECIPES / f"{name}.yaml", [f"retail.data={tmp_path}", f"retail.model={tmp_path}"])
+    checked = check(RECIPES / f"{name}.yaml", [f"retail.data={tmp_path}", f"retail.model={model}"])
     assert checked.with_verl and checked.problems == ()
 
 
@@ -138,7 +144,7 @@ def test_verls_dataset_reads_every_row_and_filters_none(data, config):
 def test_too_short_prompts_are_what_the_check_says_they_are(data):
     from verl.utils.dataset.rl_dataset import RLHFDataset
 
-    config = composed(data, "data.max_prompt_length=512")
+    config = composed(data, "data.max_prompt_length=10")  # the tiny vocabulary knows the policy by heart
     assert len(RLHFDataset(str(data / "validation.parquet"), tokenizer(), config.data)) == 0
 
 
@@ -413,8 +419,8 @@ def test_the_server_is_told_where_turns_end_and_the_weights_versions_are_kept(co
 
 
 def test_a_prompt_that_is_too_long_is_said_and_never_cut(data):
-    config = composed(data, "data.max_prompt_length=512")
-    with pytest.raises(ValueError, match=r"data\.max_prompt_length is 512"):
+    config = composed(data, "data.max_prompt_length=10")
+    with pytest.raises(ValueError, match=r"data\.max_prompt_length is 10"):
         run(our_loop(), config, [(task_at(1), ["<|channel|>final<|message|>Hi<|return|>"])])
 
 
