@@ -1,0 +1,320 @@
+"""What verl 0.9.1 accepts in silence and a run would pay for: each rule is one sentence that names the fix.
+
+    problems(settings)        # ["data.max_prompt_length is 512: …", …]; none is how it should be
+
+Every rule stands for something that was seen to happen: no error, a run that goes on, and a reward that never
+moves. A rule is a function of the settings that gives its sentence, or None.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from envs.retail.files import read_json
+from scaleout.verl.export import OURS
+from scaleout.verl.rows import LOOPS
+from scaleout.verl.settings import Settings, model_type
+
+Rule = Callable[[Settings], str | None]
+ROLLOUT, ACTOR, MODEL = "actor_rollout_ref.rollout", "actor_rollout_ref.actor", "actor_rollout_ref.model"
+LOOP = f"{ROLLOUT}.agent.default_agent_loop"
+LOOP_FILE = f"{ROLLOUT}.agent.agent_loop_config_path"
+TURN = f"{ROLLOUT}.multi_turn"
+PROMPT = {
+    "gpt_oss": 4096,
+    "": 6144,
+}  # policy and sixteen tools: 2,900 tokens in harmony, about 4,200 for Qwen
+RESPONSE = (
+    6144  # tokens after the prompt: 99 % of 800 demonstrations have at most 4,690, without much thought
+)
+ANSWER = 4096  # characters: the longest look-up answers with 2,915
+REWARD = "pkg://scaleout.verl.reward"
+
+
+def is_gpt_oss(settings: Settings) -> bool:
+    """Whether the rules for gpt-oss apply."""
+    return model_type(settings) == "gpt_oss"
+
+
+# tools
+
+
+def agent_loop(settings: Settings) -> str | None:
+    """Without a loop for tools, nothing ever calls one."""
+    loop = settings[LOOP]
+    if loop not in LOOPS:
+        return f"{LOOP} is {loop!r}, so no tool is ever called: set it to retail_agent or retail_tools"
+    if loop == "retail_agent" and not is_gpt_oss(settings):
+        return f"{LOOP} is retail_agent, which speaks harmony: for other models than gpt-oss use retail_tools"
+    return None
+
+
+def agent_loop_file(settings: Settings) -> str | None:
+    """Our loops are known only through their file."""
+    if settings[LOOP] in OURS and not settings.is_set(LOOP_FILE):
+        return (
+            f"{LOOP_FILE} is not set, so {settings[LOOP]} is unknown: point it to the exported"
+            " agent_loops.yaml"
+        )
+    return None
+
+
+def tool_file(settings: Settings) -> str | None:
+    """The tools belong to the prompt, and to the length that prompts are filtered by."""
+    if not settings.is_set(f"{TURN}.tool_config_path"):
+        return (
+            f"{TURN}.tool_config_path is not set, so the agent has no tools: point it to the exported"
+            " tools.yaml"
+        )
+    return None
+
+
+def parser(settings: Settings) -> str | None:
+    """The parser must read what the model writes."""
+    found = settings[f"{TURN}.format"]
+    if is_gpt_oss(settings) and found != "gpt-oss-harmony":
+        read = "reads one of gpt-oss's four call forms" if found == "gpt-oss" else "reads no call of gpt-oss"
+        return f"{TURN}.format is {found!r}, which {read}: set it to gpt-oss-harmony"
+    if not is_gpt_oss(settings) and str(found).startswith("gpt-oss"):
+        return (
+            f"{TURN}.format is {found!r}, but the model is no gpt-oss: set it to its family's, such as hermes"
+        )
+    return None
+
+
+def answers_whole(settings: Settings) -> str | None:
+    """verl cuts long answers of tools."""
+    most = settings[f"{TURN}.max_tool_response_length"]
+    if most is not None and most < ANSWER:
+        return (
+            f"{TURN}.max_tool_response_length is {most} characters, so answers of tools are cut: set"
+            " it to at least"
+            f" {ANSWER}"
+        )
+    return None
+
+
+# lengths
+
+
+def prompt_length(settings: Settings) -> str | None:
+    """Prompts that are too long are filtered out before the run, all of them."""
+    least = PROMPT["gpt_oss" if is_gpt_oss(settings) else ""]
+    most = settings["data.max_prompt_length"]
+    if most is not None and most < least:
+        return (
+            f"data.max_prompt_length is {most}, too short for policy and tools, so every row is"
+            " filtered out or cut:"
+            f" set it to at least {least}"
+        )
+    return None
+
+
+def response_length(settings: Settings) -> str | None:
+    """The response is the whole episode."""
+    most = settings["data.max_response_length"]
+    if most is not None and most < RESPONSE:
+        return (
+            f"data.max_response_length is {most}, but it has to hold all turns and all answers of"
+            " tools: set it to at"
+            f" least {RESPONSE}"
+        )
+    return None
+
+
+def context_length(settings: Settings) -> str | None:
+    """A server with less room than prompt and response ends episodes early."""
+    room, prompt = settings[f"{ROLLOUT}.max_model_len"], settings["data.max_prompt_length"]
+    response = settings["data.max_response_length"]
+    if None not in (room, prompt, response) and room < prompt + response:
+        return (
+            f"{ROLLOUT}.max_model_len is {room}, less than prompt and response together: set it to at least"
+            f" {prompt + response}, or leave it out"
+        )
+    return None
+
+
+def filtered(settings: Settings) -> str | None:
+    """A prompt that is too long loses its beginning: the system message."""
+    if not settings["data.filter_overlong_prompts"]:
+        return "data.filter_overlong_prompts is off, so too long prompts lose their beginning: set it to true"
+    return None
+
+
+# gpt-oss
+
+
+def padding(settings: Settings) -> str | None:
+    """transformers' gpt-oss ignores where a packed sample begins."""
+    if is_gpt_oss(settings) and settings[f"{MODEL}.use_remove_padding"]:
+        return f"{MODEL}.use_remove_padding is on: packed samples of gpt-oss see each other; set it to false"
+    return None
+
+
+def attention(settings: Settings) -> str | None:
+    """Flash attention has no sinks; transformers would fetch another kernel from the hub instead."""
+    name = f"{MODEL}.override_config.attn_implementation"
+    if is_gpt_oss(settings) and settings[name] != "eager":
+        return f"{name} is {settings[name]!r}, which does not keep gpt-oss's attention sinks: set it to eager"
+    return None
+
+
+def quantized(settings: Settings) -> str | None:
+    """verl trains plain weights."""
+    folder = Path(str(settings[f"{MODEL}.path"] or "")).expanduser()
+    if (folder / "config.json").is_file() and "quantization_config" in read_json(folder / "config.json"):
+        return f"{MODEL}.path holds quantized weights: give a folder that was merged to bfloat16"
+    return None
+
+
+# reward
+
+
+def reward(settings: Settings) -> str | None:
+    """The reward's old place is read by nobody."""
+    if settings["custom_reward_function.path"]:
+        return (
+            "custom_reward_function is verl's old key and is ignored: move it under reward, as"
+            f" reward.custom_reward_function.path={REWARD}"
+        )
+    if not settings["reward.custom_reward_function.path"]:
+        return f"reward.custom_reward_function.path is not set, so nothing is scored: set it to {REWARD}"
+    return None
+
+
+def group(settings: Settings) -> str | None:
+    """GRPO compares the rollouts of a prompt."""
+    rollouts = settings[f"{ROLLOUT}.n"]
+    if settings["algorithm.adv_estimator"] == "grpo" and rollouts is not None and rollouts < 2:
+        return f"{ROLLOUT}.n is {rollouts}, so every advantage of GRPO is 0: set it to 4 or 8"
+    return None
+
+
+def chance(settings: Settings) -> str | None:
+    """Rollouts must differ."""
+    if settings[f"{ROLLOUT}.temperature"] == 0:
+        return f"{ROLLOUT}.temperature is 0, so all rollouts of a prompt are the same: set it to 1.0"
+    return None
+
+
+def kl(settings: Settings) -> str | None:
+    """A coefficient alone does nothing."""
+    if settings.is_set(f"{ACTOR}.kl_loss_coef") and not settings[f"{ACTOR}.use_kl_loss"]:
+        return (
+            f"{ACTOR}.kl_loss_coef is set but {ACTOR}.use_kl_loss is off, so it is ignored: set that to true"
+        )
+    return None
+
+
+# batches
+
+
+def micro_batches(settings: Settings) -> str | None:
+    """verl refuses to start without them, or with too much memory."""
+    if settings[f"{ACTOR}.use_dynamic_bsz"]:
+        return None
+    needed = [f"{ACTOR}.ppo_micro_batch_size_per_gpu", f"{ROLLOUT}.log_prob_micro_batch_size_per_gpu"]
+    if settings[f"{ACTOR}.use_kl_loss"] or settings["algorithm.use_kl_in_reward"]:
+        needed.append("actor_rollout_ref.ref.log_prob_micro_batch_size_per_gpu")
+    if has_critic(settings):
+        needed.append("critic.ppo_micro_batch_size_per_gpu")
+    missing = [name for name in needed if settings[name] is None]
+    return f"{' and '.join(missing)} must be set: 1 fits most" if missing else None
+
+
+def has_critic(settings: Settings) -> bool:
+    """Whether verl trains a critic."""
+    enabled = settings["critic.enable"]
+    return settings["algorithm.adv_estimator"] == "gae" if enabled is None else bool(enabled)
+
+
+def critic_model(settings: Settings) -> str | None:
+    """The critic's model is not taken from the actor."""
+    if has_critic(settings) and not settings.is_set("critic.model.path"):
+        return "critic.model.path is not set, so verl's example model is loaded: set it to the actor's model"
+    return None
+
+
+def divisible(settings: Settings) -> str | None:
+    """Rollouts are dealt out to the GPUs evenly."""
+    names = ("data.train_batch_size", f"{ROLLOUT}.n", "trainer.n_gpus_per_node", "trainer.nnodes")
+    prompts, rollouts, gpus, nodes = (settings[name] for name in names)
+    if None not in (prompts, rollouts, gpus, nodes) and (prompts * rollouts) % (gpus * nodes):
+        return (
+            f"{prompts} prompts x {rollouts} rollouts do not divide among {gpus * nodes} GPUs: change"
+            " data.train_batch_size"
+        )
+    return None
+
+
+def mini_batch(settings: Settings) -> str | None:
+    """A mini-batch is a part of the batch."""
+    mini, whole = settings[f"{ACTOR}.ppo_mini_batch_size"], settings["data.train_batch_size"]
+    if None not in (mini, whole) and mini > whole:
+        return (
+            f"{ACTOR}.ppo_mini_batch_size is {mini}, more than data.train_batch_size {whole}: set it to that"
+        )
+    return None
+
+
+# files and server
+
+
+def files(settings: Settings) -> str | None:
+    """verl would say so too, after minutes."""
+    names = ("data.train_files", "data.val_files", f"{TURN}.tool_config_path", LOOP_FILE)
+    for name in names:
+        path = settings[name]
+        if isinstance(path, str) and path.startswith(("/", "~")) and not Path(path).expanduser().exists():
+            return f"{name}: {path} is not there; write it with `python -m scaleout.verl export`"
+    return None
+
+
+def server(settings: Settings) -> str | None:
+    """What generates."""
+    name = settings[f"{ROLLOUT}.name"]
+    if name not in ("sglang", "vllm", "trtllm"):
+        return f"{ROLLOUT}.name is {name!r}, which verl 0.9 cannot serve: set it to sglang or vllm"
+    return None
+
+
+def search_path(settings: Settings) -> str | None:
+    """verl's own settings must be found from any folder."""
+    places = settings["hydra.searchpath"] or []
+    if any(str(place).startswith("file://verl/") for place in places):
+        return (
+            "hydra.searchpath names file://verl/…, which is found only in verl's source folder: write"
+            " pkg://verl.trainer.config"
+        )
+    return None
+
+
+RULES: tuple[Rule, ...] = (
+    agent_loop,
+    agent_loop_file,
+    tool_file,
+    parser,
+    answers_whole,
+    prompt_length,
+    response_length,
+    context_length,
+    filtered,
+    padding,
+    attention,
+    quantized,
+    reward,
+    group,
+    chance,
+    kl,
+    micro_batches,
+    critic_model,
+    divisible,
+    mini_batch,
+    files,
+    server,
+    search_path,
+)
+
+
+def problems(settings: Settings) -> list[str]:
+    """The sentences of all rules that are broken."""
+    return [sentence for rule in RULES if (sentence := rule(settings))]
