@@ -7,8 +7,7 @@ registration on the head node is not seen there), the tokenizer gets the project
 prompt is counted, and trajectories come from `HarmonyGenerator`.
 """
 
-from __future__ import annotations
-
+# No `from __future__ import annotations` here: SkyRL looks at the types of fields, and would find only text.
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
