@@ -53,6 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     results.add_argument("dumps", type=Path, help="SkyRL's export_path, dumped_evals, or one .jsonl file")
     results.add_argument("--run", type=Path, required=True, help="the run folder to write evaluation/ into")
     results.add_argument("--stage", default="", help="the name in tables; default: skyrl-step-N")
+    results.add_argument("--reward", nargs="+", default=["tool_level"], help="the run's profiles: outcome:2")
+    results.add_argument("--tokenizer", type=Path, help="the model's folder, to count tokens")
     keys = commands.add_parser("keys", help="write SkyRL's keys down anew")
     keys.add_argument("--out", type=Path, help="default: scaleout/skyrl/keys.json")
     for name, run in COMMANDS.items():
@@ -112,10 +114,12 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _results(options: argparse.Namespace) -> None:
-    from scaleout.skyrl.results import write_results
+    from scaleout.skyrl.results import read_back
+    from scaleout.skyrl.settings import RetailSettings
 
-    for file, count in write_results(options.dumps, options.run, options.stage).items():
-        print(f"{count} episodes -> {file}")
+    settings, tokenizer = RetailSettings(options.reward), options.tokenizer
+    found = read_back(options.dumps, options.run, stage=options.stage, settings=settings, tokenizer=tokenizer)
+    print(*found, sep="\n")
 
 
 def _keys(options: argparse.Namespace) -> None:

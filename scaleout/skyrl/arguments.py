@@ -1,12 +1,12 @@
-"""Argument files for SkyRL: one `key=value` a line with comments, read with the types SkyRL means them to have.
+"""Argument files for SkyRL: one `key=value` a line, with comments, read with the types SkyRL means.
 
     arguments = read_arguments("scaleout/skyrl/gsm8k_gpt_oss.args", ["trainer.epochs=1"])
     arguments.overrides                    # ["trainer.epochs=1", …]: what SkyRL's command line gets
     arguments["trainer.flash_attn"]        # False; where nothing is set, SkyRL's default
 
-A file needs no quoting, so no shell can take a space out of `{reasoning_effort: low}`. SkyRL checks names but
-not types: `trainer.flash_attn=flase` is a text, and a text is true. `keys.json` holds each name of SkyRL 0.3.0
-with its type and default, written by `python -m scaleout.skyrl keys` where SkyRL is installed.
+A file needs no quoting, so no shell can take a space out of `{reasoning_effort: low}`. SkyRL checks names
+but not types: `trainer.flash_attn=flase` is a text, and a text is true. `keys.json` holds each name of SkyRL
+0.3.0 with its type and default, written by `python -m scaleout.skyrl keys` where SkyRL is installed.
 """
 
 from __future__ import annotations
@@ -77,7 +77,8 @@ def read_arguments(path: str | Path, more: Sequence[str] = ()) -> Arguments:
 
 
 def _split(line: str, path: str | Path, number: int | None) -> tuple[str, str]:
-    key, equals, text = line.strip().partition("=")
+    key, equals, text = line.partition("=")
+    key = key.strip()
     if not equals or not key or " " in key:
         raise FileError(path, number, f"{line.strip()!r:.80} is no key=value")
     return key, text.strip()
