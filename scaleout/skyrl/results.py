@@ -4,8 +4,8 @@
     python -m pipeline.evaluate compare outputs/mine skyrl-step-5 skyrl-step-10
 
 SkyRL writes `dumped_evals/global_step_N_evals/<data_source>.jsonl`: on each line a prompt, the text after it
-with its special tokens, a score and the row's extras (`trainer.dump_eval_results`). No score is believed: each
-turn is carried out anew by the shop, and the account that comes of it is recorded and scored. Where the shop
+with its special tokens, a score and the row's extras (`trainer.dump_eval_results`). No score is believed:
+each turn is carried out anew by the shop, and the account that comes of it is recorded and scored. Where it
 now answers otherwise, or the score was another, that is counted and said.
 
 One thing a text cannot tell: whether the model wrote the token <|call|> or typed its characters; in training
