@@ -4,7 +4,7 @@
 | --- | --- |
 | all | run_folder, write_summary, report (tables, episodes, plots; a module) |
 | 00 meet the shop | Shop, RetailEnv, ScriptedCustomer, Action, time_shop, task_sets (task files; a module) |
-| 01 prepare the tasks | generate, doctor, make_shop, run_import, datasets (rows; a module), task_sets |
+| 01 prepare the tasks | generate, doctor, make_shop, datasets (rows; a module), task_sets (also your own file) |
 | 01, to look at | task_report (examples, spreads, lengths, splits; a module) |
 | 02 sft warm-up | resolve, load_model, task_sets, sft (training), steps (single calls; modules) |
 | 02, to look at | live_curves, training_report (settings, losses, before and after; a module) |
@@ -15,6 +15,7 @@
 | 05 export and chat | export (writing, loading again, comparing), chat (you are the customer; modules) |
 | 06 toolrl in harmony | toolrl_training (converting, training), toolrl_report (to look at; modules) |
 | 07 sweep | sweep (grid, runs, ranking; a module) |
+| 08 scale out | scale_out (plans, exports, checks, results of verl and SkyRL; a module) |
 
 Whatever needs torch or transformers imports it when called, so `import helpers` stays fast.
 """
@@ -23,7 +24,6 @@ from envs.retail.customer import ScriptedCustomer
 from envs.retail.database import Shop
 from envs.retail.environment import RetailEnv
 from envs.retail.generator import generate
-from envs.retail.importers import run_import
 from envs.retail.make_shop import make_shop
 from envs.retail.tasks import Action
 from envs.retail.validate import doctor
@@ -50,6 +50,7 @@ from pipeline.config import resolve
 from pipeline.model import load_model
 from pipeline.runs import run_folder, write_summary
 from pipeline.speed import time_shop
+from scaleout import overview as scale_out
 
 __all__ = [
     "Action",
@@ -71,7 +72,7 @@ __all__ = [
     "report",
     "resolve",
     "run_folder",
-    "run_import",
+    "scale_out",
     "sft",
     "steps",
     "sweep",

@@ -15,12 +15,13 @@ from typing import Any
 
 from envs.retail.database import Shop
 from envs.retail.generator import generate
+from envs.retail.importers import run_import
 from envs.retail.tasks import Task, iter_tasks, read_tasks, write_tasks
 from pipeline.config import Config
 from pipeline.datasets import LengthReport, Row, sft_rows
 from pipeline.runs import ROOT
 
-__all__ = ["read_tasks", "rows_for", "tasks_for", "write_tasks"]
+__all__ = ["read_tasks", "rows_for", "run_import", "tasks_for", "write_tasks"]
 
 FILES = {"train": "dataset.jsonl", "validation": "validation.jsonl", "test": "test.jsonl"}
 TOP_UP_SEEDS = {"sft": 20_251, "grpo": 20_252}  # of tasks beyond those in the files, which have others
