@@ -130,21 +130,21 @@ PROFILES: dict[str, dict[str, Any]] = {
         "rows": "episode",
         "lora_parameters": _EXPERTS,
         "modules_to_save": ("embed_tokens", "lm_head"),  # the shop's tool names are new to the base
-        "train_tasks": 1500,
+        "train_tasks": 1300,
         "validation_tasks": 24,
         "sft_epochs": 1.0,
         "sft_batch_size": 2,  # many small steps learn more a second than few large ones
         "sft_accumulation": 1,
         "sft_learning_rate": 2.5e-3,
         "sft_warmup_steps": 20,
-        "sft_eval_steps": 375,
+        "sft_eval_steps": 325,
         "grpo_epochs": 1.0,
         "grpo_batch_size": 16,
         "grpo_accumulation": 2,
         "grpo_learning_rate": 4e-4,
         "grpo_max_steps": 24,
         "num_generations": 4,  # eight tasks a step: with four, one task too many decides where a step goes
-        "grpo_eval_steps": 8,
+        "grpo_eval_steps": 12,
         "temperature": 1.0,
         "max_turn_length": 112,  # the longest right answer to a task of these levels has 91
         "max_completion_length": 1024,

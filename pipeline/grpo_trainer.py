@@ -7,8 +7,8 @@
 
 *Work* (on a CPU only): in a group whose episodes all earned the same, every advantage is zero, and so is its
 gradient; `worth_learning` leaves such rows out of the update, and the padding with them; `of_a_length` goes
-through what is left in parts of similar length. The loss is a sum over tokens, divided by those of the whole
-batch, so loss and gradient stay what they were.
+through what is left in parts of similar length; and only tokens that the agent wrote are given a probability.
+The loss is a sum over tokens, divided by those of the whole batch, so loss and gradient stay what they were.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Batch = dict[str, Any]
 SUMS = ("dapo", "cispo")  # losses that are a sum over tokens, divided by a number of the whole batch
 PADDING = 0.1  # share of a part's width that may be padding
+IGNORED = -100  # the label of a token that is not asked for
 NOISE = 0.01  # rounding leaves the episodes of a flat group with advantages of some thousandths
 
 
@@ -67,6 +68,7 @@ class Clock:
 
 def shop_trainer() -> type:
     """The class; on a GPU it computes its loss as TRL (or Unsloth in its place) does."""
+    import torch
     from trl import GRPOTrainer
 
     from pipeline.sft import keep_full_precision
@@ -74,6 +76,7 @@ def shop_trainer() -> type:
     class ShopTrainer(GRPOTrainer):
         def __init__(self, *arguments: Any, reward_funcs: Callable[..., Any], **named: Any) -> None:
             self.clock = Clock()
+            self.written: Tensor | None = None  # which tokens of the part at work the agent wrote
             super().__init__(*arguments, reward_funcs=self.clock.around("reward", reward_funcs), **named)
             if self.rollout_func is None:
                 self._generate_single_turn = self.clock.around("generation", self._generate_single_turn)
@@ -94,8 +97,33 @@ def shop_trainer() -> type:
                 return compute(model, inputs, *arguments, **named)
             if self.accelerator.num_processes > 1:  # TRL gathers a number a row: as many everywhere
                 return compute(model, worth_learning(inputs, drop_rows=False), *arguments, **named)
-            parts = of_a_length(worth_learning(inputs))
-            return sum(compute(model, part, *arguments, **named) for part in parts)
+            loss = 0.0
+            for part in of_a_length(worth_learning(inputs)):
+                self.written = (part["completion_mask"] * part["tool_mask"]).bool()
+                loss = loss + compute(model, part, *arguments, **named)
+            self.written = None
+            return loss
+
+        def _get_per_token_logps_and_entropies(
+            self,
+            model: Any,
+            input_ids: Tensor,
+            attention_mask: Tensor,
+            logits_to_keep: int,
+            *rest: Any,
+            **named: Any,
+        ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+            written = self.written
+            if written is None:
+                return super()._get_per_token_logps_and_entropies(
+                    model, input_ids, attention_mask, logits_to_keep, *rest, **named
+                )
+            labels = torch.full_like(input_ids, IGNORED)
+            labels[:, -logits_to_keep:][written] = input_ids[:, -logits_to_keep:][written]
+            found = model(
+                input_ids=input_ids, attention_mask=attention_mask, labels=labels, fused_lm_head=True
+            )
+            return found.log_probs[:, -logits_to_keep:], found.entropy[:, -logits_to_keep:], None
 
         def log(self, logs: dict[str, float], *arguments: Any, **named: Any) -> None:
             if "loss" in logs:
