@@ -9,7 +9,7 @@ from typing import Any
 from verl_samples import RECIPES, TINY
 
 from envs.retail.tasks import Task
-from scaleout.verl.check import _composed
+from scaleout.verl.check import composed_by_verl
 from scaleout.verl.rows import to_row
 
 
@@ -24,7 +24,7 @@ def tokenizer():
 def composed(data: Any, *overrides: str, recipe: str = "gpt_oss_20b_grpo"):
     """A recipe as verl composes it, for the tiny model."""
     given = [f"retail.data={data}", f"retail.model={TINY}", *overrides]
-    return _composed(RECIPES / f"{recipe}.yaml", given)
+    return composed_by_verl(RECIPES / f"{recipe}.yaml", given)
 
 
 @dataclass
