@@ -188,12 +188,13 @@ def test_our_loop_gives_the_projects_own_episode_token_for_token(config, form):
         assert json.loads(output.extra_fields[EPISODE])["tokens"] == sum(output.response_mask)
 
 
+@pytest.mark.parametrize("obeys", [True, False], ids=["obeying server", "server that writes on"])
 @pytest.mark.parametrize("room", [1, 40, 150, 400])
-def test_the_budget_ends_an_episode_where_the_project_would(data, room):
+def test_the_budget_ends_an_episode_where_the_project_would(data, room, obeys):
     config = composed(data, ROOM, LONG, f"data.max_response_length={room}")
     task = task_at(3)
     script = gold_turns(task, thoughts=True)
-    ((output, server),) = run(our_loop(), config, [(task, script)])
+    ((output, server),) = run(our_loop(), config, [(task, script)], obeys=obeys)
     own = projects_own(task, script, max_turns=30, max_tokens=room)
     assert (output.response_ids, output.response_mask) == (own.completion_ids, own.env_mask)
     assert 0 < len(output.response_ids) <= room
