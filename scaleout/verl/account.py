@@ -86,18 +86,16 @@ def told_by(task: Task, messages: Sequence[Mapping[str, Any]], tokens: int = 0) 
 
 
 def _action(called: Mapping[str, Any]) -> Action:
-    """A call as an action; arguments that are no object stay what they are, for the shop to answer."""
+    """A call as an action; no tool speaks to the customer, and arguments that are no object fit no schema."""
     name, arguments = called["name"], called["arguments"]
-    return Action(
-        f"functions.{name}" if name == RESPOND else name, arguments
-    )  # no tool speaks to the customer
+    if not isinstance(arguments, dict):
+        arguments = {"(no object)": str(arguments)[:80]}
+    return Action(f"functions.{name}" if name == RESPOND else name, arguments)
 
 
 def _attempt(action: Action, turn: int) -> Attempt:
     if action.name not in TOOLS:
         return Attempt(turn, Verdict.UNKNOWN_TOOL, f"tool {action.name!r:.80} is not declared")
-    if not isinstance(action.arguments, dict):
-        return Attempt(turn, Verdict.BAD_ARGUMENTS, "the arguments are no object")
     fault = check_arguments(SCHEMAS[action.name], action.arguments)
     return Attempt(turn, Verdict.BAD_ARGUMENTS if fault else Verdict.OK, fault or "")
 

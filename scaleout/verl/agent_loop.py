@@ -106,9 +106,8 @@ class RetailAgentLoop(AgentLoopBase):
         length = len(_tokens(running))
         if length > self.prompt_length:
             raise ValueError(
-                f"the prompt has {length} tokens and data.max_prompt_length is {self.prompt_length}:"
-                " raise it to"
-                " at least that and round up, because other tasks may be longer"
+                f"the prompt has {length} tokens and data.max_prompt_length is {self.prompt_length}: raise it"
+                " to at least that and round up, because other tasks may be longer"
             )
         return running
 

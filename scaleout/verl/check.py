@@ -130,10 +130,10 @@ def compose(path: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
     """The whole configuration as verl composes it."""
     from omegaconf import OmegaConf
 
-    return OmegaConf.to_container(_composed(path, overrides), resolve=False)
+    return OmegaConf.to_container(composed_by_verl(path, overrides), resolve=False)
 
 
-def _composed(path: str | Path, overrides: Sequence[str]) -> Any:
+def composed_by_verl(path: str | Path, overrides: Sequence[str]) -> Any:
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
 
@@ -172,7 +172,7 @@ def refusal(path: str | Path, overrides: Sequence[str] = ()) -> str | None:
         from verl.trainer.ppo.utils import need_critic, need_reference_policy
         from verl.utils.config import validate_config
 
-        config = _composed(path, overrides)
+        config = composed_by_verl(path, overrides)
         try:
             validate_config(config, need_reference_policy(config), need_critic(config))
         except Exception as error:  # assertions, ValueErrors and hydra's: all stop a run at its start

@@ -19,10 +19,11 @@ from envs.retail.database import Shop
 from envs.retail.files import FileError, whole_file
 from envs.retail.tasks import Task, read_tasks
 from envs.retail.tools import TOOLS
-from scaleout.verl.lengths import turns_needed
+from scaleout.verl.lengths import need_of
 from scaleout.verl.rows import LOOPS, to_row
 
 SPLITS = ("train", "validation", "test")
+CUSTOMER = ("retail_agent",)  # loops in which the customer answers
 OURS = {"retail_agent": "RetailAgentLoop", "retail_tools": "RetailToolLoop"}
 
 
@@ -34,14 +35,15 @@ class Summary:
     loop: str
     rows: dict[str, int]  # split -> rows
     levels: dict[int, int] = field(default_factory=dict)
-    left_out: int = 0  # tasks that no demonstration serves in the turns allowed
+    left_out: int = 0  # tasks that no demonstration serves as this run would have to
+    why: str = ""
 
     def __str__(self) -> str:
         lines = [f"{self.out / split}.parquet: {count:,} rows" for split, count in self.rows.items()]
         levels = ", ".join(f"{level}: {count:,}" for level, count in sorted(self.levels.items()))
         lines += [f"levels {levels}; loop {self.loop}: {LOOPS[self.loop]}"]
         if self.left_out:
-            lines.append(f"{self.left_out:,} tasks left out: no demonstration serves them in so few turns")
+            lines.append(f"{self.left_out:,} tasks left out: no demonstration serves them {self.why}")
         lines += [f"no tasks for {split}.parquet" for split in ("train", "test") if split not in self.rows]
         return "\n".join([*lines, f"{self.out / 'tools.yaml'}, {self.out / 'agent_loops.yaml'}"])
 
@@ -59,7 +61,8 @@ def export(
     Args:
         paths: Task files.
         out: The folder to write to.
-        loop: Who plays the episodes: one of `LOOPS`.
+        loop: Who plays the episodes: one of `LOOPS`. Where nobody answers the agent, tasks in which the
+            customer has to be asked for something are left out.
         max_turns: Leave out tasks that a demonstration cannot serve in so many of the agent's turns; the
             same number as `max_assistant_turns`.
         episodes: Where the loops keep each episode's account, for `results`; by default in `out`.
@@ -67,9 +70,12 @@ def export(
     if loop not in LOOPS:
         raise ValueError(f"no agent loop {loop!r}; use one of {', '.join(LOOPS)}")
     tasks = _distinct([(path, task) for path in paths for task in read_tasks(path)])
-    kept = _served(tasks, max_turns) if max_turns else tasks
+    alone = loop not in CUSTOMER
+    kept = _served(tasks, alone, max_turns) if alone or max_turns else tasks
+    limits = [f"in at most {max_turns} turns"] * bool(max_turns) + ["without asking the customer"] * alone
     if not kept:
-        raise ValueError("no task is left to export: give files with tasks, or a larger --max-turns")
+        wish = f"tasks that can be served {' and '.join(limits)}" if limits else "tasks"
+        raise ValueError(f"no task is left to export: give files with {wish}")
     splits: dict[str, list[dict[str, Any]]] = {}
     for index, task in enumerate(kept):
         splits.setdefault(task.split or "train", []).append(to_row(task, index, loop))
@@ -81,7 +87,8 @@ def export(
     _write_yaml(out / "tools.yaml", {"tools": tool_list()})
     _write_yaml(out / "agent_loops.yaml", loop_list(Path(episodes or out / "episodes").resolve()))
     counts = {split: len(splits[split]) for split in SPLITS if split in splits}
-    return Summary(out, loop, counts, Counter(task.level for task in kept), len(tasks) - len(kept))
+    levels = Counter(task.level for task in kept)
+    return Summary(out, loop, counts, levels, len(tasks) - len(kept), " and ".join(limits))
 
 
 def _distinct(tasks: Iterable[tuple[str | Path, Task]]) -> list[Task]:
@@ -94,9 +101,15 @@ def _distinct(tasks: Iterable[tuple[str | Path, Task]]) -> list[Task]:
     return list(found.values())
 
 
-def _served(tasks: list[Task], max_turns: int) -> list[Task]:
+def _served(tasks: list[Task], alone: bool, max_turns: int | None) -> list[Task]:
+    """The tasks that can be served, as far as a demonstration shows it, by an agent whom nobody answers."""
     shop = Shop.load()
-    return [task for task in tasks if (turns_needed(shop, task) or max_turns + 1) <= max_turns]
+    needs = ((task, need_of(shop, task)) for task in tasks)
+    return [
+        task
+        for task, need in needs
+        if need and not (alone and need.asks) and not (max_turns and need.turns > max_turns)
+    ]
 
 
 def tool_list() -> list[dict[str, Any]]:

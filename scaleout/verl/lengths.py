@@ -1,7 +1,7 @@
 """How long prompts, episodes and answers are, in gpt-oss's own tokens: what the recipes' limits come from.
 
     python -m scaleout.verl lengths                  # needs the package oss-harmony
-    turns_needed(shop, task)                         # the agent's turns in the task's demonstration, or None
+    need_of(shop, task)                              # Need(turns=5, asks=False), or None
 
 Measured on demonstrations with short thoughts: those of at most 6 turns have up to 1,748 tokens after the
 prompt, all 800 up to 6,303. A model that thinks at length needs room on top of that, so the gpt-oss recipe
@@ -9,22 +9,34 @@ allows 8,192.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from envs.retail.database import Shop
-from envs.retail.tasks import Task
+from envs.retail.tasks import RESPOND, Task
 from envs.retail.tools import call
 from pipeline.datasets import real_vocabulary, system_messages, token_counter
 from pipeline.demonstrations import NotDemonstrable, demonstrate
 from pipeline.harmony import escape, render
 
 
-def turns_needed(shop: Shop, task: Task) -> int | None:
-    """How many turns of the agent the task's demonstration has; None where there is none."""
+@dataclass(frozen=True)
+class Need:
+    """What it takes to serve a task."""
+
+    turns: int  # of the agent
+    asks: bool  # whether the customer is asked for anything before the last call
+
+
+def need_of(shop: Shop, task: Task) -> Need | None:
+    """What the task's demonstration takes; None where there is none."""
     try:
-        return len(demonstrate(shop, task).episode.turns)
+        demonstration = demonstrate(shop, task)
     except NotDemonstrable:
         return None
+    names = [turn.action.name for turn in demonstration.episode.turns]
+    last = max((place for place, name in enumerate(names) if name != RESPOND), default=0)
+    return Need(len(names), RESPOND in names[:last])
 
 
 def longest_answer(shop: Shop) -> int:

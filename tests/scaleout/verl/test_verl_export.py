@@ -13,7 +13,7 @@ from envs.retail.tools import TOOLS
 from scaleout.verl.__main__ import main
 from scaleout.verl.account import shop
 from scaleout.verl.export import export, read_rows
-from scaleout.verl.lengths import turns_needed
+from scaleout.verl.lengths import need_of
 from scaleout.verl.rows import task_of, to_row
 
 pytest.importorskip("pyarrow", reason="the parquet files need pyarrow")
@@ -92,9 +92,20 @@ def test_tasks_that_take_more_turns_than_allowed_are_left_out_and_counted(tmp_pa
     summary = export([ROOT / "data" / "validation.jsonl"], tmp_path, max_turns=6)
     rows = read_rows(tmp_path / "validation.parquet")
     kept = [task_of(row["extra_info"]["tools_kwargs"]) for row in rows]
-    assert kept == [task for task in tasks() if turns_needed(shop(), task) <= 6]
+    assert kept == [task for task in tasks() if need_of(shop(), task).turns <= 6]
     assert 0 < len(kept) < 100 and summary.left_out == 100 - len(kept)
-    assert f"{summary.left_out} tasks left out" in str(summary)
+    said = f"{summary.left_out} tasks left out: no demonstration serves them in at most 6 turns"
+    assert said in str(summary)
+
+
+def test_where_nobody_answers_tasks_that_need_an_answer_are_left_out(tmp_path):
+    summary = export([ROOT / "data" / "validation.jsonl"], tmp_path, loop="retail_tools")
+    rows = read_rows(tmp_path / "validation.parquet")
+    levels = [task_of(row["extra_info"]["tools_kwargs"]).level for row in rows]
+    assert levels.count(1) == levels.count(2) == 20, "there the query says all that is needed"
+    assert not {4, 5} & set(levels) and summary.left_out == 100 - len(levels)
+    assert {row["agent_name"] for row in rows} == {"retail_tools"}
+    assert "without asking the customer" in str(summary)
 
 
 def test_a_crash_leaves_the_file_that_was_there(tmp_path, monkeypatch):
@@ -129,7 +140,7 @@ def test_two_tasks_of_one_name_are_refused_before_anything_is_written(tmp_path, 
     ("arguments", "said"),
     [
         (["--tasks", "absent.jsonl"], "absent.jsonl"),
-        (["--max-turns", "1"], "a larger --max-turns"),
+        (["--max-turns", "1"], "give files with tasks that can be served in at most 1 turns"),
     ],
 )
 def test_the_command_says_what_is_wrong(tmp_path, capsys, arguments, said):

@@ -83,6 +83,10 @@ def test_the_lengths_the_gpt_oss_recipe_names_are_those_measured():
         share = re.search(rf"at most {turns} turns: (\d+)%", report)[1]
         assert claim.format(f"{share} %") in recipe
     held = Settings.read(RECIPES / "gpt_oss_20b_grpo.yaml")
+    served = round(800 * int(re.search(r"at most 6 turns: (\d+)%", report)[1]) / 100)
+    assert f"{served} are served in 6 turns" in recipe
+    steps = served // held["data.train_batch_size"] * held["trainer.total_epochs"]
+    assert steps > held["trainer.save_freq"] > held["trainer.test_freq"], "else nothing is tested and saved"
     for name, setting in (
         ("prompt", "data.max_prompt_length"),
         ("episode after", "data.max_response_length"),

@@ -5,6 +5,8 @@ import subprocess
 import sys
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from verl_samples import ROOT, called, gold_messages, gold_turns, rollout_of, task_at, tasks
 
 from envs.retail.tasks import Task
@@ -145,8 +147,36 @@ def test_what_comes_after_the_hand_over_is_not_done():
     assert alone.ended == more.episode.ended == "transfer" and alone.turns == more.episode.turns
 
 
+NAMES = st.sampled_from(["get_order_details", "transfer_to_human_agents", "respond", "refund", "think"])
+DICTS = st.dictionaries(st.sampled_from(["order_id", "thought", "summary", "content"]), st.text(max_size=8))
+ANYTHING = st.recursive(
+    st.none() | st.integers() | st.text(max_size=8), lambda inner: st.lists(inner) | DICTS
+)
+SAID = st.text(max_size=12) | st.just("<tool_call>{") | st.just(unread("truncated", "…"))
+MESSAGE = st.one_of(
+    st.builds(called, NAMES, ANYTHING),
+    st.builds(lambda words: {"role": "assistant", "content": words}, SAID | st.none()),
+    st.just({"role": "tool", "content": "…"}),
+    st.just({"role": "user", "content": "?"}),
+)
+
+
+@settings(max_examples=60)
+@given(st.lists(MESSAGE, max_size=6))
+def test_any_conversation_is_scored_and_ends_once(messages):
+    task = writing_task()
+    episode = told_by(task, messages).episode
+    assert episode.ended in ("customer", "transfer", "budget", "unparsable")
+    assert len(episode.turns) == sum(attempt.turn is not None for attempt in episode.attempts)
+    found = rewarded(task, {MESSAGES: messages}, reward=list(PROFILES))
+    assert all(isinstance(value, float | int) and abs(value) < 100 for value in found.values())
+    assert found["task_success_rate"] == 0, "none of these does the gold actions"
+
+
 def test_the_module_that_verl_imports_loads_neither_verl_nor_torch():
-    code = "import scaleout.verl.reward, scaleout.verl.results, scaleout.verl.check, sys; print(*sys.modules)"
+    code = (
+        "from scaleout.verl import check, export, lengths, results, reward; import sys; print(*sys.modules)"
+    )
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = {name.split(".")[0] for name in found.stdout.split()}
     assert loaded.isdisjoint({"verl", "torch", "transformers", "ray", "hydra", "pandas", "pyarrow"})

@@ -9,7 +9,7 @@ from typing import Any
 from verl_samples import RECIPES, TINY
 
 from envs.retail.tasks import Task
-from scaleout.verl.check import _composed
+from scaleout.verl.check import composed_by_verl
 from scaleout.verl.rows import to_row
 
 
@@ -24,7 +24,7 @@ def tokenizer():
 def composed(data: Any, *overrides: str, recipe: str = "gpt_oss_20b_grpo"):
     """A recipe as verl composes it, for the tiny model."""
     given = [f"retail.data={data}", f"retail.model={TINY}", *overrides]
-    return _composed(RECIPES / f"{recipe}.yaml", given)
+    return composed_by_verl(RECIPES / f"{recipe}.yaml", given)
 
 
 @dataclass
@@ -32,6 +32,7 @@ class Served:
     """A server that answers with a script's turns and keeps what it was asked."""
 
     script: Sequence[str]
+    obeys: bool = True  # writes no more than it was allowed
     asked: list[list[int]] = field(default_factory=list)
     params: list[dict[str, Any]] = field(default_factory=list)
 
@@ -43,7 +44,8 @@ class Served:
         text = self.script[len(self.asked)]
         self.asked.append(list(prompt_ids))
         self.params.append(sampling_params)
-        ids = tokenizer().encode(text, add_special_tokens=False)[: sampling_params.get("max_tokens")]
+        most = sampling_params.get("max_tokens") if self.obeys else None
+        ids = tokenizer().encode(text, add_special_tokens=False)[:most]
         return TokenOutput(
             token_ids=ids,
             log_probs=[-0.5] * len(ids),
@@ -84,13 +86,17 @@ def row_of(task: Task, **more: Any) -> dict[str, Any]:
 
 
 def run(
-    kind: type, config: Any, episodes: Sequence[tuple[Task, Sequence[str]]], tools: Sequence[Any] = (), **more
+    kind: type,
+    config: Any,
+    episodes: Sequence[tuple[Task, Sequence[str]]],
+    tools: Sequence[Any] = (),
+    obeys: bool = True,
 ):
     """Several rollouts side by side; each one's output with its server."""
 
     async def one(task: Task, turns: Sequence[str]):
-        server = Served(list(turns))
-        output = await loop(kind, config, server, tools, **more).run({"temperature": 1.0}, **row_of(task))
+        server = Served(list(turns), obeys)
+        output = await loop(kind, config, server, tools).run({"temperature": 1.0}, **row_of(task))
         return output, server
 
     async def together():
