@@ -105,7 +105,12 @@ class ScriptedEngine:
         turns = next(turns for query, turns in self.scripts.items() if query in text)
         place = self.told[session] = self.told.get(session, -1) + 1
         ids = self.tokenizer(turns[place], add_special_tokens=False)["input_ids"]
-        return {"responses": [""], "response_ids": [ids], "stop_reasons": ["stop"], "response_logprobs": None}
+        return {
+            "responses": [""],
+            "response_ids": [ids],
+            "stop_reasons": ["stop"],
+            "response_logprobs": [[-0.5] * len(ids)],
+        }
 
     async def finish_session(self, session):
         pass
@@ -172,9 +177,9 @@ def test_an_evaluation_of_skyrls_comes_back_as_episodes(shop, tasks, tiny_base, 
     records = [json.loads(line) for line in found.file.read_text().splitlines()]
     assert sum(record["succeeded"] for record in records) == 5
     assert all(record["tokens"] > 0 for record in records)
-    with pytest.raises(ValueError, match="set generator.max_input_length, now 4097, to"):
+    with pytest.raises(ValueError, match=r"set generator\.max_input_length, now 4097, to"):
         limits = ("generator.max_input_length=4097", "trainer.max_prompt_length=4096")
-        padded = [task for task in retail_rows(tasks[:2], "test")]
+        padded = retail_rows(tasks[:2], "test")
         padded[0]["prompt"][1]["content"] += " please" * 3500
         experiment(FILES[1], tiny_base, padded, tmp_path, *limits)
 
