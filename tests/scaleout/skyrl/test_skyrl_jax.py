@@ -1,7 +1,7 @@
 """One real step of learning on SkyRL's JAX backend: a tiny model of Qwen3's shape serves the shop and learns.
 
-Asked for with SKYRL_JAX=1 only: it compiles for a minute or more. The backend knows no GPT-OSS and trains LoRA
-only, so this shows that rewards made here arrive in SkyRL's loss with the right sign, and nothing about 20B.
+Asked for with SKYRL_JAX=1 only: it compiles for a minute or more. The backend knows no GPT-OSS and trains
+LoRA only, so this shows that rewards made here arrive in SkyRL's loss with the right sign, no more.
 """
 
 import os
