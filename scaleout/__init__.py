@@ -1,1 +1,1 @@
-"""The same shop, agent and rewards on many GPUs: `scaleout.verl` and `scaleout.skyrl`, each a thin shim."""
+"""Thin recipes and shims that hand the project's tasks and rewards to engines for many GPUs."""

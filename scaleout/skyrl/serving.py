@@ -125,6 +125,11 @@ class Serving:
         return self.running.done
 
     @property
+    def ended(self) -> str:
+        """Why it is over; empty while it goes on."""
+        return self.running.env.ended
+
+    @property
     def observations(self) -> list[dict[str, str]]:
         """What the model is told next."""
         return [] if self.done else [observation_of(m) for m in self.running.history.transcript[-1].messages]
