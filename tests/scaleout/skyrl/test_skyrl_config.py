@@ -170,8 +170,10 @@ def test_an_evaluation_of_skyrls_comes_back_as_episodes(shop, tasks, tiny_base, 
         FILES[1], tiny_base, retail_rows(tasks, "test"), tmp_path, "generator.max_input_length=60000"
     )
     metrics = evaluated(one, scripts)
-    assert metrics["eval/all/environment/task_success_rate"] == pytest.approx(5 / 6)
-    assert metrics["eval/all/environment/tool_parse_success_rate"] == 1.0
+    world = "eval/all/environment"
+    assert (metrics[f"{world}/episodes"], metrics[f"{world}/successes"]) == (6.0, 5.0)
+    assert metrics[f"{world}/mean/task_success_rate"] == pytest.approx((3 / 4 + 2 / 2) / 2), "of two batches"
+    assert metrics[f"{world}/mean/tool_parse_success_rate"] == 1.0
     (found,) = read_back(tmp_path, tmp_path / "run", tokenizer=tiny_base)
     assert found.episodes == 6 and found.answered_otherwise == () and found.scored_otherwise == ()
     records = [json.loads(line) for line in found.file.read_text().splitlines()]
@@ -198,6 +200,6 @@ def test_gsm8k_is_evaluated_by_the_projects_rule(tiny_base, tmp_path, monkeypatc
         "trainer.max_prompt_length=2048",
     )  # fmt: skip
     metrics = evaluated(one, scripts)
-    assert metrics["eval/all/environment/accuracy"] == 0.75
-    assert metrics["eval/all/environment/answer_read"] == 0.75
+    assert metrics["eval/all/environment/mean/accuracy"] == 0.75
+    assert metrics["eval/all/environment/mean/answer_read"] == 0.75
     assert metrics["eval/all/avg_score"] == 0.75
