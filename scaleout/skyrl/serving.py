@@ -186,8 +186,8 @@ def mean_metrics(metrics: list[dict[str, float]], success: str = "task_success_r
     """A batch's numbers from its trajectories', under names that SkyRL puts together rightly.
 
     Over the batches of an evaluation SkyRL averages what has "mean" in its name and adds up the rest, rates
-    too. So means are called mean/…, and `episodes` and `successes` are counts: their ratio is exact also where
-    batches differ in size. The share of readable turns is of all turns, as in the project's tables.
+    too. So means are called mean/…, and `episodes` and `successes` are counts: their ratio is exact even
+    where batches differ in size. The share of readable turns is of all turns, as in the project's tables.
     """
     if not metrics:
         return {}

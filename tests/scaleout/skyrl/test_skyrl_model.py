@@ -66,6 +66,7 @@ def small():
     )
 
 
+@pytest.mark.slow  # flex attention is compiled before it is refused
 def test_attentions_are_measured_and_compared(small):
     rows = bench_attention.measure(small, [24], repeats=1)
     assert [(row.kind, row.implementation) for row in rows] == [
