@@ -18,6 +18,8 @@ break, and `U+2212` the character of that number.
 | `##### 18` | none | 18 | five signs are another mark |
 | `### 18` | none | 18 | so are three |
 | `#### 17⏎#### 18` | none | 18 | two answers are none; public graders disagree on which counts |
+| `#### 17 #### 18` | none | 18 | also in one line |
+| `#### 18 ####` | 18 | 18 | a heading that is closed |
 | `#### 18⏎#### 18.0` | 18 | 18 | the same number twice is one answer |
 | `#### Step 2: add⏎#### 18` | 18 | 18 | a heading is no answer |
 | `#### 1 2 3` | none | 3 | a list is no answer; the last number is one guess |
@@ -28,6 +30,7 @@ break, and `U+2212` the character of that number.
 | `#### **18**` | none | 18 | bold, too |
 | `#### twenty` | none | none | words are no numbers |
 | `#### ` | none | none | nothing there |
+| `####⏎18` | none | 18 | the number stands in the mark's line |
 | `` | none | none | nothing at all |
 | `#### $18` | 18 | 18 | the currency is left out |
 | `#### -$18` | -18 | -18 | with its sign |
@@ -52,10 +55,12 @@ break, and `U+2212` the character of that number.
 | `#### +3` | 3 | 3 | a plus is nothing |
 | `#### - 3` | none | 3 | a sign stands at its number |
 | `#### 5-3` | none | 3 | a subtraction that was not carried out |
+| `#### (2+6)-3` | none | 3 | the same behind a bracket |
 | `#### 1/2` | 1/2 | 1/2 | a fraction |
 | `#### 0.5` | 1/2 | 1/2 | is equal to the decimal |
 | `#### 0.33` | 33/100 | 33/100 | which a third is not |
 | `#### 36/2` | none | none | a division that was not carried out: only lowest terms are a number |
+| `It is 18, not 20/2.` | none | 18 | and so the number before it is the last |
 | `#### 1/0` | none | none | no number |
 | `#### 1/2/3` | none | none | no number |
 | `#### 1 1/2` | none | 1/2 | two numbers, of which the last is read |
@@ -72,21 +77,21 @@ break, and `U+2212` the character of that number.
 | `#### inf` | none | none | what else Python would read |
 | `#### 0x12` | none | none | the same |
 | `#### U+FF11U+FF18` | none | none | only the digits 0 to 9 |
-| `#### 12345678901234567890123456789012345678901` | none | none | longer than 40 characters is no answer |
+| `#### 12345678901234567890123456789012345678901` | none | none | more than 40 digits are no answer |
 """
 
 import re
 from fractions import Fraction
 from math import gcd
 
-MAX_CHARACTERS = 40  # of a number with its signs and commas
+MAX_CHARACTERS = 40  # of a whole or decimal number, or of each side of a fraction
 MINUS = "\u2212"  # as typeset text has it
 
-_WHOLE = r"(?:[1-9][0-9]{0,2}(?:,[0-9]{3})++(?![0-9])|[0-9]++)"
+_WHOLE = r"(?:[1-9][0-9]{0,2}(?:,[0-9]{3})++|[0-9]++)"
 _BODY = rf"(?:[0-9]++/[0-9]++|{_WHOLE}(?:\.[0-9]++)?+|\.[0-9]++)"
 _SIGNS = rf"(?:[-+{MINUS}]\$?+|\$[-+{MINUS}]?+)"
 _NUMBER = rf"{_SIGNS}?+{_BODY}[%$]?+"
-_MARKED = re.compile(rf"(?<!#)####[ \t]++(?P<number>{_NUMBER})\.*+[ \t\r]*+$", re.MULTILINE)
+_MARKED = re.compile(rf"(?<!#)####[ \t]++(?P<number>{_NUMBER})\.*+[ \t\r]*+(?=$|####)", re.MULTILINE)
 _ALONE = re.compile(rf"\s*+(?P<number>{_NUMBER})\.*+\s*+")
 # In running text a number begins and ends where no longer number, word, list, time or exponent goes on.
 _STANDS_ALONE = r"(?<!\w)(?<![0-9][.,/:])(?<![0-9][eE][-+])"
@@ -138,10 +143,10 @@ def read_number(text: str) -> Fraction | None:
 def _value(match: re.Match[str]) -> Fraction | None:
     """The exact value of a matched number; None for one too long, or a fraction not in lowest terms."""
     text = match["number"]
-    if len(text) > MAX_CHARACTERS:
-        return None
     negative = "-" in text or MINUS in text
     above, slash, below = text.strip(f"-+{MINUS}$%").replace(",", "").partition("/")
+    if max(len(above), len(below)) > MAX_CHARACTERS:
+        return None
     if not slash:
         value = Fraction(above)
     elif int(below) < 2 or gcd(int(above), int(below)) != 1:

@@ -179,11 +179,9 @@ def test_an_evaluation_of_skyrls_comes_back_as_episodes(shop, tasks, tiny_base, 
     records = [json.loads(line) for line in found.file.read_text().splitlines()]
     assert sum(record["succeeded"] for record in records) == 5
     assert all(record["tokens"] > 0 for record in records)
-    with pytest.raises(ValueError, match=r"set generator\.max_input_length, now 4097, to"):
-        limits = ("generator.max_input_length=4097", "trainer.max_prompt_length=4096")
-        padded = retail_rows(tasks[:2], "test")
-        padded[0]["prompt"][1]["content"] += " please" * 3500
-        experiment(FILES[1], tiny_base, padded, tmp_path, *limits)
+    limits = ("trainer.max_prompt_length=600", "generator.max_input_length=601")
+    with pytest.raises(ValueError, match=r"set generator\.max_input_length, now 601, to"):
+        experiment(FILES[1], tiny_base, retail_rows(tasks, "test"), tmp_path, *limits)
 
 
 def test_gsm8k_is_evaluated_by_the_projects_rule(tiny_base, tmp_path, monkeypatch):
