@@ -51,7 +51,9 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("more", nargs="*", metavar="key=value", help="said after the file")
     results = commands.add_parser("results", help="dumped evaluations -> episodes")
     results.add_argument("dumps", type=Path, help="SkyRL's export_path, dumped_evals, or one .jsonl file")
-    results.add_argument("--run", type=Path, required=True, help="the run folder to write evaluation/ into")
+    results.add_argument(
+        "--run", dest="run_folder", type=Path, required=True, help="the run folder to write evaluation/ into"
+    )
     results.add_argument("--stage", default="", help="the name in tables; default: skyrl-step-N")
     results.add_argument("--reward", nargs="+", default=["tool_level"], help="the run's profiles: outcome:2")
     results.add_argument("--tokenizer", type=Path, help="the model's folder, to count tokens")
@@ -118,7 +120,9 @@ def _results(options: argparse.Namespace) -> None:
     from scaleout.skyrl.settings import RetailSettings
 
     settings, tokenizer = RetailSettings(options.reward), options.tokenizer
-    found = read_back(options.dumps, options.run, stage=options.stage, settings=settings, tokenizer=tokenizer)
+    found = read_back(
+        options.dumps, options.run_folder, stage=options.stage, settings=settings, tokenizer=tokenizer
+    )
     print(*found, sep="\n")
 
 

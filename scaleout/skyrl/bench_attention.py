@@ -59,6 +59,7 @@ def measure(
     device: str = "cpu",
     dtype: str = "float32",
     repeats: int = 3,
+    implementations: Sequence[str] = IMPLEMENTATIONS,
 ) -> list[Row]:
     """All rows of the table.
 
@@ -68,6 +69,7 @@ def measure(
         device: "cpu" or "cuda".
         dtype: What the layer computes in.
         repeats: Times each is run after a first time that does not count.
+        implementations: Which to measure.
     """
     from pipeline import cpu_attention
 
@@ -76,7 +78,7 @@ def measure(
     for kind in KINDS:
         for length in lengths:
             exact = _Case(config, kind, length, device, "float32")("eager")[0].cpu()
-            for implementation in IMPLEMENTATIONS:
+            for implementation in implementations:
                 case = _Case(config, kind, length, device, dtype)
                 rows.append(_row(case, implementation, exact, repeats))
     return rows

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from envs.retail.files import read_json
+from envs.retail.tools import TOOLS
 from pipeline.harmony import DATE, EFFORTS, Analysis, System, User, chat_template, render
 from pipeline.harmony_parse import Vocabulary, parse
 from pipeline.model import STOPS
@@ -85,7 +86,7 @@ def _reply(model: Any, tokenizer: Any, effort: str, question: str, tokens: int) 
     with torch.inference_mode():
         output = model.generate(**ids, max_new_tokens=tokens, do_sample=False, eos_token_id=ends)
     written = output[0, ids["input_ids"].shape[1] :].tolist()
-    parsed = parse(written, (), vocabulary)
+    parsed = parse(written, TOOLS, vocabulary)
     words = sum(len(m.text.split()) for m in parsed.messages if isinstance(m, Analysis))
     return Reply(effort, prompt, len(written), words, bool(written) and written[-1] in ends, parsed.ok)
 

@@ -118,12 +118,14 @@ def experiment(cfg: TrainConfig) -> None:
     HarmonyExperiment(cfg).run()
 
 
-def main(overrides: Sequence[str]) -> None:
+def main(overrides: Sequence[str] | None = None) -> None:
     """Start Ray and train."""
-    cfg = config_of(overrides)
+    cfg = config_of(sys.argv[1:] if overrides is None else overrides)
     initialize_ray(cfg)
     ray.get(ray.remote(num_cpus=1)(experiment).remote(cfg))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    from scaleout.skyrl import entrypoint  # by its name, or workers would look for these classes in __main__
+
+    entrypoint.main()

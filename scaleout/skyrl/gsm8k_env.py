@@ -12,6 +12,7 @@ from skyrl_gym.envs.base_text_env import BaseTextEnv, BaseTextEnvStepOutput
 
 from scaleout.skyrl.gsm8k import Answer, judged
 from scaleout.skyrl.rows import ground_truth
+from scaleout.skyrl.serving import mean_metrics
 from scaleout.skyrl.settings import Gsm8kSettings
 
 
@@ -36,3 +37,8 @@ class Gsm8kTextEnv(BaseTextEnv):
         if self.answer is None:
             return {}
         return {"accuracy": self.answer.reward, "answer_read": float(self.answer.readable)}
+
+    @staticmethod
+    def aggregate_metrics(metrics: list[dict[str, Any]]) -> dict[str, Any]:
+        """A batch's numbers."""
+        return mean_metrics(metrics, success="accuracy")

@@ -53,7 +53,7 @@ class RetailTextEnv(BaseTextEnv):
             observations=self.serving.observations,
             reward=self.serving.reward,
             done=self.serving.done,
-            metadata={"ended": self.serving.episode.ended},
+            metadata={"ended": self.serving.ended},
         )
 
     def close(self) -> None:

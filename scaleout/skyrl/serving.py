@@ -125,6 +125,11 @@ class Serving:
         return self.running.done
 
     @property
+    def ended(self) -> str:
+        """Why it is over; empty while it goes on."""
+        return self.running.env.ended
+
+    @property
     def observations(self) -> list[dict[str, str]]:
         """What the model is told next."""
         return [] if self.done else [observation_of(m) for m in self.running.history.transcript[-1].messages]
@@ -177,11 +182,18 @@ class Serving:
         return values
 
 
-def mean_metrics(metrics: list[dict[str, float]]) -> dict[str, float]:
-    """Means over trajectories; the share of readable turns is of all turns, as in the project's tables."""
+def mean_metrics(metrics: list[dict[str, float]], success: str = "task_success_rate") -> dict[str, float]:
+    """A batch's numbers from its trajectories', under names that SkyRL puts together rightly.
+
+    Over the batches of an evaluation SkyRL averages what has "mean" in its name and adds up the rest, rates
+    too. So means are called mean/…, and `episodes` and `successes` are counts: their ratio is exact even
+    where batches differ in size. The share of readable turns is of all turns, as in the project's tables.
+    """
+    if not metrics:
+        return {}
     names = sorted({name for one in metrics for name in one})
     columns = {name: [float(one[name]) for one in metrics if name in one] for name in names}
-    means = {name: sum(values) / len(values) for name, values in columns.items()}
+    means = {f"mean/{name}": sum(values) / len(values) for name, values in columns.items()}
     if written := sum(columns.get("turns_written", ())):
-        means["tool_parse_success_rate"] = sum(columns["turns_read"]) / written
-    return means
+        means["mean/tool_parse_success_rate"] = sum(columns["turns_read"]) / written
+    return means | {"episodes": float(len(metrics)), "successes": sum(columns.get(success, ()))}

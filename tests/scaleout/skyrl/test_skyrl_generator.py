@@ -131,9 +131,9 @@ def test_gold_episodes_of_all_levels_side_by_side(shop, tasks, tiny_base, tokeni
         assert len(told) == len(turns) - 1
         assert all(text.startswith("<|start|>") and text.endswith("<|start|>assistant") for text in told)
     metrics = output["rollout_metrics"]
-    assert metrics["environment/task_success_rate"] == 1.0
-    assert metrics["environment/tool_parse_success_rate"] == 1.0
-    assert metrics["environment/avg_tool_calls"] > 1.0
+    assert metrics["environment/mean/task_success_rate"] == 1.0
+    assert metrics["environment/mean/tool_parse_success_rate"] == 1.0
+    assert metrics["environment/mean/avg_tool_calls"] > 1.0
     assert sorted(engine.finished) == sorted(scripts)
 
 
@@ -192,7 +192,7 @@ def test_a_turn_cut_at_its_limit_ends_the_trajectory(shop, tasks, tiny_base, tok
     output = generate(config(tiny_base), tokenizer, engine, retail_rows(tasks[-1:]))
     assert len(engine.asked["0_0"]) == 1 and output["loss_masks"] == [[1] * 5]
     assert output["stop_reasons"] == ["length"]
-    assert output["rollout_metrics"]["environment/cut_off"] == 1.0
+    assert output["rollout_metrics"]["environment/mean/cut_off"] == 1.0
 
 
 def test_a_conversation_without_room_is_scored_for_what_it_did(shop, tasks, tiny_base, tokenizer):
@@ -211,7 +211,7 @@ def test_a_conversation_without_room_is_scored_for_what_it_did(shop, tasks, tiny
     assert output["loss_masks"][0][-1] == 1, "nothing is told after the last turn"
     episode = replace(play_turns(shop, task, turns[:done]), ended="budget")
     assert sum(output["rewards"][0]) > 0
-    assert output["rollout_metrics"]["environment/cut_off"] == 1.0
+    assert output["rollout_metrics"]["environment/mean/cut_off"] == 1.0
     if "<|channel|>final" not in "".join(turns[:done]):
         assert sum(output["rewards"][0]) == score(episode, normalise=True).total
 

@@ -69,7 +69,7 @@ def test_each_trajectory_has_a_shop_of_its_own(shop, tasks):
     envs[2].step(BYE)
     metrics = [env.get_metrics() for env in envs]
     assert [one["task_success_rate"] for one in metrics] == [1.0, 1.0, 0.0]
-    assert aggregate_for_environment("retail", metrics)["task_success_rate"] == pytest.approx(2 / 3)
+    assert aggregate_for_environment("retail", metrics)["mean/task_success_rate"] == pytest.approx(2 / 3)
 
 
 def test_the_limit_of_turns_is_skyrls(shop, tasks):

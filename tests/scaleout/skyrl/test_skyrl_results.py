@@ -50,7 +50,8 @@ def scripts(shop, tasks):
     channel = [(task, [in_channel_form(turn) for turn in turns], {}) for task, turns, _ in gold[:4]]
     cut = [(task, [*turns[:-1], turns[-1][:-5]], {}) for task, turns, _ in gold[:4]]
     short = [(task, turns, {"max_turns": 2}) for task, turns, _ in gold[4:8]]
-    hostile = [(tasks[0], [turn, BYE, BYE, BYE], {}) for turn in HOSTILE if turn]
+    one_end = [turn for turn in HOSTILE if turn and turn != BYE + BYE]  # an engine stops at the first end
+    hostile = [(tasks[0], [turn, BYE, BYE, BYE], {}) for turn in one_end]
     return [*gold, *channel, *cut, *short, *hostile]
 
 

@@ -175,9 +175,10 @@ def test_metrics_count_turns_calls_and_successes(shop, tasks):
     assert bad.metrics()["task_success_rate"] == 0.0 and bad.metrics()["tool_parse_success_rate"] == 0.0
     both = mean_metrics([good.metrics(), bad.metrics()])
     turns = len(good.episode.attempts)
-    assert both["task_success_rate"] == 0.5 and both["avg_tool_calls"] == calls / 2
-    assert both["tool_parse_success_rate"] == turns / (turns + 1)
-    assert both["terms/tool_level/correct_name"] == good.metrics()["terms/tool_level/correct_name"] / 2
+    assert both["mean/task_success_rate"] == 0.5 and both["mean/avg_tool_calls"] == calls / 2
+    assert both["mean/tool_parse_success_rate"] == turns / (turns + 1)
+    assert (both["episodes"], both["successes"]) == (2.0, 1.0)
+    assert both["mean/terms/tool_level/correct_name"] == good.metrics()["terms/tool_level/correct_name"] / 2
     assert mean_metrics([]) == {}
 
 
