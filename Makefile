@@ -28,7 +28,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-fast train report notebook bench lint format data tiny-base reference clean
+.PHONY: help setup demo test test-fast train report notebook bench lint format data tiny-base reference scaleout-test clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,8 +77,12 @@ tiny-base: $(DEV) $(MODEL_SET)  ## pre-train the tiny GPT-OSS that stands in for
 reference: $(DEV) $(MODEL_SET)  ## measure the numbers README and notebooks show: three seeds, most of an hour on 2 cores
 	@$(PY) -m pipeline.reference $(ARGS)
 
+scaleout-test: .venv-verl/.stamp .venv-skyrl/.stamp  ## run the tests that need verl and SkyRL, in environments of their own (4 GB)
+	@PYTHONPATH=. .venv-verl/bin/python -m pytest tests/scaleout/verl $(ARGS)
+	@PYTHONPATH=. .venv-skyrl/bin/python -m pytest tests/scaleout/skyrl $(ARGS)
+
 clean:  ## remove .venv and caches; runs in outputs/ stay
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis unsloth_compiled_cache
+	rm -rf $(VENV) .venv-verl .venv-skyrl .pytest_cache .ruff_cache .hypothesis unsloth_compiled_cache
 
 $(PY):
 	@for python in $(CANDIDATES); do \
@@ -100,6 +104,12 @@ $(MODEL_SET): $(MODEL_REQS) | $(PY)
 	@grep -v '^unsloth' $< > $@.deps && $(PIP) -r $@.deps
 	@$(PIP) --no-deps $$(grep '^unsloth' $<)
 	@rm $@.deps && touch $@
+
+.venv-%/.stamp: requirements-scaleout-%.txt | $(PY)
+	@echo "installing $< into .venv-$* (once, some minutes)"
+	@python=$(if $(filter skyrl,$*),python3.12,$(PY)); $$python -m venv .venv-$* || { echo "SkyRL needs Python 3.12"; exit 1; }
+	@.venv-$*/bin/pip install -qq --disable-pip-version-check -r $<
+	@touch $@
 
 $(LAB): requirements.txt | $(DEV)
 	@echo "installing JupyterLab (once)"

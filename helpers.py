@@ -4,7 +4,7 @@
 | --- | --- |
 | all | run_folder, write_summary, report (tables, episodes, plots; a module) |
 | 00 meet the shop | Shop, RetailEnv, ScriptedCustomer, Action, time_shop, task_sets (task files; a module) |
-| 01 prepare the tasks | generate, doctor, make_shop, datasets (rows; a module), task_sets (also your own file) |
+| 01 prepare the tasks | generate, doctor, make_shop, datasets (rows; a module), task_sets (also imports) |
 | 01, to look at | task_report (examples, spreads, lengths, splits; a module) |
 | 02 sft warm-up | resolve, load_model, task_sets, sft (training), steps (single calls; modules) |
 | 02, to look at | live_curves, training_report (settings, losses, before and after; a module) |
