@@ -31,7 +31,7 @@ ARGS ?=
 .PHONY: help setup demo test test-fast train report notebook bench lint format data tiny-base reference scaleout-test clean
 
 help:  ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(DEV) $(MODEL_SET)  ## create .venv and install everything (done by the other targets when needed)
 
