@@ -59,7 +59,7 @@ def absolute(arguments: Arguments) -> Arguments:
 def missing(arguments: Arguments) -> Iterator[str]:
     """What this machine lacks for a run."""
     if find_spec("skyrl") is None:
-        yield "SkyRL is not installed: pip install -r requirements-scaleout-skyrl.txt"
+        yield "SkyRL is not installed: see scaleout/skyrl/README.md for how"
     for key in FILES:
         for path in arguments[key] or [] if key in arguments else [""]:
             if not Path(path).is_file():

@@ -70,7 +70,7 @@ def test_a_conversation_ends_where_the_models_input_would_grow_too_long(shop, ta
     room = data.draw(some.integers(1, 6000))
     served = serve(task, turns, room=prompt + room)
     own = play_one(shop, task, turns, max_tokens=room)
-    if served.done and served.episode.ended != "budget":
+    if len(served.rollout.completion_ids) <= room:  # the project's agent is cut there; SkyRL's turn goes on
         assert replace(served.episode, tokens=0) == replace(own.episode, tokens=0)
     read = prompt + len(served.rollout.completion_ids)
     assert served.done and served.reward == score(served.episode, {"tool_level": 1.0}, normalise=True).total
