@@ -148,3 +148,18 @@ def test_toolrl_rows_are_converted_learned_and_refined(tmp_path):
     trained = best.stat().st_mtime_ns
     again, _ = run("06_toolrl_harmony", tmp_path, quiet=False, **given)
     assert again["totals"] == summary["totals"] and best.stat().st_mtime_ns == trained
+
+
+def test_scaling_out_plans_exports_checks_and_compares(tmp_path):
+    summary, shown = run("08_scale_out", tmp_path, TASKS=24, STEPS=0)
+    assert summary["exported"] == 24
+    assert summary["fits"]["1"] is False and summary["fits"]["16"] is True
+    assert "reads no call of gpt-oss" in shown and "no finished run named" in shown
+    assert (tmp_path / "run" / "scale_out" / "verl" / "tools.yaml").exists()
+
+
+@pytest.mark.torch
+@pytest.mark.slow
+def test_scaling_out_runs_the_calculator_in_trls_loop(tmp_path):
+    _, shown = run("08_scale_out", tmp_path, quiet=False, TASKS=20, STEPS=1)
+    assert "avg_tool_calls" in shown and "completions/mean_length" in shown

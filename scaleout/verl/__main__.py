@@ -21,8 +21,7 @@ TASKS = [DATA / "dataset.jsonl", DATA / "validation.jsonl", DATA / "test.jsonl"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command: 0 all right, 1 something is wrong with what was looked at, 2 it could not be"
-    " looked at."""
+    """Run one command: 0 all right, 1 something is wrong with what was looked at, 2 it could not be read."""
     given = _parser().parse_args(arguments)
     try:
         return given.run(given)
