@@ -171,8 +171,13 @@ def _action(parsed: Parsed) -> Action | None:
         return Action(RESPOND, {"content": parsed.final})
     if parsed.verdict in (Verdict.OK, Verdict.BAD_ARGUMENTS, Verdict.UNKNOWN_TOOL):
         last = parsed.messages[-1]
-        return Action(last.name, last.arguments) if isinstance(last, Call) else None
+        return Action(as_called(last.name), last.arguments) if isinstance(last, Call) else None
     return None
+
+
+def as_called(name: str) -> str:
+    """A tool's name as an action's: no call speaks to the customer, whatever it is called."""
+    return f"functions_{name}" if name == RESPOND else name
 
 
 def _attempt(parsed: Parsed, turn: int | None) -> Attempt:

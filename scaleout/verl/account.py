@@ -20,7 +20,7 @@ from envs.retail.database import Shop
 from envs.retail.environment import RetailEnv
 from envs.retail.tasks import RESPOND, Action, Task
 from envs.retail.tools import TOOLS
-from pipeline.episode import SCHEMAS, Attempt, Episode
+from pipeline.episode import SCHEMAS, Attempt, Episode, as_called
 from pipeline.episode_records import replayed, to_record
 from pipeline.running import Rollout
 from pipeline.strict import Verdict, check_arguments
@@ -90,7 +90,7 @@ def _action(called: Mapping[str, Any]) -> Action:
     name, arguments = called["name"], called["arguments"]
     if not isinstance(arguments, dict):
         arguments = {"(no object)": str(arguments)[:80]}
-    return Action(f"functions.{name}" if name == RESPOND else name, arguments)
+    return Action(as_called(name), arguments)
 
 
 def _attempt(action: Action, turn: int) -> Attempt:

@@ -1,5 +1,6 @@
 """The loop that plays episodes: whose words are whose, who leaves when, and what an exception may break."""
 
+import json
 import logging
 import threading
 from collections import Counter
@@ -280,6 +281,17 @@ def test_a_turn_nobody_can_read_ends_its_own_episode_only(shop, tasks, gold):
     assert [one.episode.succeeded for one in rollouts] == [True, False, True, True]
     assert rollouts[1].episode.ended == "unparsable" and not rollouts[1].error
     assert rollouts[1].episode.unread[0].verdict is Verdict.WRONG_END
+
+
+def test_a_call_named_like_speaking_does_not_speak(shop, tasks, gold):
+    words = json.dumps({"content": " ".join(tasks[0].outputs) or "done"})
+    call = f" to=functions.respond<|channel|>commentary json<|message|>{words}<|call|>"
+    script = {tasks[0].query: [call, *gold[tasks[0].query]]}
+    (rollout,) = quietly(ScriptedAgent(script), shop, tasks[:1])
+    first = rollout.episode.turns[0]
+    assert first.failed and first.observation == f"Unknown action {first.action.name}"
+    assert rollout.episode.attempts[0].verdict is Verdict.UNKNOWN_TOOL
+    assert first in rollout.episode.calls, "it counts as a call, not as words"
 
 
 # What breaks
