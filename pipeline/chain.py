@@ -23,7 +23,7 @@ from envs.retail.files import whole_file
 from pipeline.runs import execute, run_folder
 
 # Seconds of the notebooks with the tiny model on two cores; only their proportions matter.
-USUAL = {"00": 3, "01": 12, "02": 270, "03": 350, "04": 85, "05": 25}
+USUAL = {"00": 4, "01": 13, "02": 197, "03": 245, "04": 54, "05": 18}
 DOUBT = 60  # seconds for which the usual pace is believed: the first notebooks mostly start kernels
 WIDGET = "application/vnd.jupyter.widget-view+json"  # a progress bar: for who watches, not for who reads
 
