@@ -21,7 +21,7 @@ config = resolve("tiny", environ={}, num_generations=2, grpo_batch_size=batch, g
 model, tokenizer = load_model(config)
 from envs.retail.database import Shop
 from pipeline.grpo import grpo_arguments, train_grpo
-paid = lambda completion_ids, **_: [float(len(set(ids))) for ids in completion_ids]
+paid = lambda completion_ids, **_: [float(sum(ids) % 97) for ids in completion_ids]
 arguments = grpo_arguments(config, run)
 result = train_grpo(model, tokenizer, Shop.load(), config, arguments, change_reward=lambda *_: paid)
 model.save_pretrained(run / f"rank{os.environ.get('RANK', 0)}")
