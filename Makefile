@@ -107,7 +107,7 @@ $(MODEL_SET): $(MODEL_REQS) | $(PY)
 
 .venv-%/.stamp: requirements-scaleout-%.txt | $(PY)
 	@echo "installing $< into .venv-$* (once, some minutes)"
-	@python=$(if $(filter skyrl,$*),python3.12,$(PY)); $$python -m venv .venv-$* || { echo "SkyRL needs Python 3.12"; exit 1; }
+	@python=$(if $(filter skyrl,$*),python3.12,$(PY)); $$python -m venv .venv-$* || { echo "could not make .venv-$* with $$python: install it"; exit 1; }
 	@.venv-$*/bin/pip install -qq --disable-pip-version-check -r $<
 	@touch $@
 

@@ -13,7 +13,7 @@ import argparse
 import json
 import tempfile
 from collections.abc import Callable, Sequence
-from itertools import groupby, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from pipeline.agent import Written
 from pipeline.demonstrations import demonstrate
 from pipeline.episode import play_turns
 from pipeline.episode_records import Record, to_record
-from pipeline.harmony import segments
+from pipeline.harmony import written_turns
 from pipeline.page.numbers import ORDER, read_stages
 from pipeline.report_page import write_report
 from pipeline.running import Rollout
@@ -44,7 +44,7 @@ def make_run(run: Path, shop: Shop, episodes: int, trials: int) -> int:
     (run / "evaluation").mkdir(parents=True)
     files = {stage: (run / "evaluation" / f"{stage}.jsonl").open("w", encoding="utf-8") for stage in ORDER}
     for number, task in enumerate(tasks):
-        turns = _gold_turns(shop, task)
+        turns = written_turns(demonstrate(shop, task, thoughts=True).messages)
         for stage, file in files.items():
             served = number % 10 < SERVED[stage]
             record = _record(shop, task, turns if served else [*turns[:-2], CUT], stage)
@@ -52,12 +52,6 @@ def make_run(run: Path, shop: Shop, episodes: int, trials: int) -> int:
     for file in files.values():
         file.close()
     return len(tasks) * len(ORDER) * trials
-
-
-def _gold_turns(shop: Shop, task: Task) -> list[str]:
-    """What an agent writes that serves a task as it should be served."""
-    pieces = groupby(segments(demonstrate(shop, task, thoughts=True).messages), key=lambda one: one.trained)
-    return ["".join(piece.text for piece in turn) for trained, turn in pieces if trained]
 
 
 def _record(shop: Shop, task: Task, turns: list[str], stage: str) -> Record:

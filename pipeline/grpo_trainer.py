@@ -97,12 +97,17 @@ def shop_trainer() -> type:
                 return compute(model, inputs, *arguments, **named)
             if self.accelerator.num_processes > 1:  # TRL gathers a number a row: as many everywhere
                 return compute(model, worth_learning(inputs, drop_rows=False), *arguments, **named)
-            loss = 0.0
-            for part in of_a_length(worth_learning(inputs)):
-                self.written = (part["completion_mask"] * part["tool_mask"]).bool()
-                loss = loss + compute(model, part, *arguments, **named)
-            self.written = None
-            return loss
+            parts = of_a_length(worth_learning(inputs))
+            try:
+                return sum(self._on(part, compute, model, *arguments, **named) for part in parts)
+            finally:
+                self.written = None
+
+        def _on(
+            self, part: Batch, compute: Callable[..., Tensor], model: Any, *arguments: Any, **named: Any
+        ) -> Tensor:
+            self.written = (part["completion_mask"] * part["tool_mask"]).bool()
+            return compute(model, part, *arguments, **named)
 
         def _get_per_token_logps_and_entropies(
             self,
@@ -114,7 +119,7 @@ def shop_trainer() -> type:
             **named: Any,
         ) -> tuple[Tensor, Tensor | None, Tensor | None]:
             written = self.written
-            if written is None:
+            if written is None or named.get("compute_aux_loss"):
                 return super()._get_per_token_logps_and_entropies(
                     model, input_ids, attention_mask, logits_to_keep, *rest, **named
                 )

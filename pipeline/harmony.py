@@ -31,6 +31,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
@@ -171,6 +172,12 @@ def segments(
     if generation_prompt:
         pieces.append(Segment("<|start|>assistant", False, "start"))
     return pieces
+
+
+def written_turns(conversation: Iterable[Message], call_form: CallForm = "role") -> list[str]:
+    """What the agent writes in a conversation, turn by turn."""
+    runs = groupby(segments(conversation, call_form=call_form), key=lambda piece: piece.trained)
+    return ["".join(piece.text for piece in run) for trained, run in runs if trained]
 
 
 def _written(message: Analysis | Preamble | Call | Final, form: CallForm, end: str) -> Iterator[Segment]:

@@ -31,7 +31,7 @@ def for_writing(model: Any) -> Any:
     config = deepcopy(source.config)
     if hasattr(config, "quantization_config"):
         del config.quantization_config
-    if getattr(config, "num_local_experts", FEW_EXPERTS + 1) <= FEW_EXPERTS:
+    if config.model_type == "gpt_oss" and config.num_local_experts <= FEW_EXPERTS:
         config._experts_implementation = _registered()
     copy = type(source)(config).eval()
     with torch.no_grad():

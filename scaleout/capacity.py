@@ -33,6 +33,7 @@ __all__ = [
     "Plan",
     "Run",
     "make_plan",
+    "model_named",
     "plan_table",
     "read_model",
 ]
@@ -95,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _add(parser, field)
     given = {name: value for name, value in vars(parser.parse_args(argv)).items() if value is not None}
     try:
-        model, machine = _model(given.pop("model")), MACHINES[given.pop("machine")]
+        model, machine = model_named(given.pop("model")), MACHINES[given.pop("machine")]
         own = {name: given.pop(name) for name in ("memory_gib", "tflops") if name in given}
         machine = replace(machine, name=f"{machine.name} changed", **own) if own else machine
         print(told(make_plan(model, machine, Run(**given))))
@@ -114,7 +115,8 @@ def _add(parser: argparse.ArgumentParser, field: Any) -> None:
     parser.add_argument(flag, type=field.type, required=required, help=note)
 
 
-def _model(name: str) -> Model:
+def model_named(name: str) -> Model:
+    """One of the known models, or the one a config.json describes."""
     if name in MODELS:
         return MODELS[name]
     if Path(name).suffix == ".json":

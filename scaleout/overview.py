@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from envs.retail.tasks import Task, write_tasks
 from pipeline.report import left_aligned, new_figure
-from scaleout.capacity import MACHINES, MODELS, Machine, Model, Plan, Run, make_plan, read_model
+from scaleout.capacity import MACHINES, Machine, Plan, Run, make_plan, model_named
 from scaleout.rehearsal import problems_table, rehearse_gsm8k, same_rewards
 
 if TYPE_CHECKING:
@@ -75,11 +75,7 @@ def plans(
     """
     run = Run(gpus=max(gpus), episodes=episodes, tokens=tokens, tuning=tuning, offload=True)
     runs = [replace(run, gpus=number) for number in gpus]
-    return [make_plan(_model(model), _machine(machine), run) for run in runs]
-
-
-def _model(name: str) -> Model:
-    return MODELS[name] if name in MODELS else read_model(name)
+    return [make_plan(model_named(model), _machine(machine), run) for run in runs]
 
 
 def _machine(name: str) -> Machine:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from itertools import groupby, islice
+from itertools import islice
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ from envs.retail.tasks import Task
 from pipeline.config import Config
 from pipeline.demonstrations import demonstrate
 from pipeline.episode import Episode
-from pipeline.harmony import segments
+from pipeline.harmony import written_turns
 from pipeline.report import left_aligned
 from pipeline.running import Rollout
 
@@ -53,18 +53,12 @@ def same_rewards(shop: Shop, tasks: Sequence[Task], reward: Sequence[str] = ("to
     for name, behaviour in BEHAVIOURS.items():
         earned = []
         for task in tasks:
-            turns = behaviour(_gold_turns(shop, task))
+            turns = behaviour(written_turns(demonstrate(shop, task).messages))
             episode = play_turns(shop, task, turns, customer=ScriptedCustomer())
             ours = score(episode, settings.weights, normalise=True).total
             earned.append((ours, _in_verl(episode, reward), _in_skyrl(task, turns, settings)))
         rows.append((name, *(round(fmean(column), 4) for column in zip(*earned, strict=True))))
     return pd.DataFrame(rows, columns=["the agent", "notebooks", "verl", "SkyRL"])
-
-
-def _gold_turns(shop: Shop, task: Task) -> list[str]:
-    """What the agent writes in the task's demonstration, turn by turn."""
-    pieces = groupby(segments(demonstrate(shop, task).messages), key=lambda piece: piece.trained)
-    return ["".join(piece.text for piece in run) for trained, run in pieces if trained]
 
 
 def _in_verl(episode: Episode, reward: Sequence[str]) -> float:

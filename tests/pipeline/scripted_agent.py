@@ -1,14 +1,13 @@
 """An agent for the tests that says what it is told to: the gold turns of a demonstration, or others."""
 
 from collections.abc import Callable, Sequence
-from itertools import groupby
 
 from envs.retail.database import Shop
 from envs.retail.tasks import Task
 from pipeline.agent import History, Told, Written
 from pipeline.datasets import plannable_actions
 from pipeline.demonstrations import demonstrate
-from pipeline.harmony import Final, Message, segments
+from pipeline.harmony import Final, written_turns
 from pipeline.harmony_parse import SPECIAL, Vocabulary
 from pipeline.plan import render_plan
 
@@ -32,12 +31,6 @@ def decode(ids: Sequence[int]) -> str:
 
 
 CHARACTERS = Vocabulary(dict(enumerate(SPECIALS)), decode)
-
-
-def written_turns(messages: Sequence[Message]) -> list[str]:
-    """What the agent writes in a conversation, turn by turn."""
-    pieces = groupby(segments(messages), key=lambda piece: piece.trained)
-    return ["".join(piece.text for piece in run) for trained, run in pieces if trained]
 
 
 def gold_turns(shop: Shop, task: Task, *, thoughts: bool = False) -> list[str]:

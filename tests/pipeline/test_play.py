@@ -24,7 +24,7 @@ from envs.retail.customer import STOP, ScriptedCustomer
 from envs.retail.database import Shop
 from envs.retail.generator import generate
 from envs.retail.tasks import Task
-from pipeline.agent import Told, Written
+from pipeline.agent import History, Told, Written
 from pipeline.datasets import sft_rows, system_messages, tokenized
 from pipeline.demonstrations import demonstrate
 from pipeline.episode import play_turns
@@ -204,16 +204,16 @@ class Noting(ScriptedAgent):
 
     def __init__(self, script):
         super().__init__(script)
-        self.drawn: dict[tuple[str, int], list[float]] = {}
+        self.drawn: dict[int, tuple[History, list[float]]] = {}  # histories are kept: a freed one's id comes again
 
     def turn(self, history):
-        key = query(history), id(history)
-        self.drawn.setdefault(key, []).append(history.chance.random())
+        _, numbers = self.drawn.setdefault(id(history), (history, []))
+        numbers.append(history.chance.random())
         return super().turn(history)
 
     @property
     def numbers(self):
-        return Counter((words, tuple(drawn)) for (words, _), drawn in self.drawn.items())
+        return Counter((query(history), tuple(numbers)) for history, numbers in self.drawn.values())
 
 
 def test_chance_belongs_to_seed_task_and_trial(shop, tasks, gold):

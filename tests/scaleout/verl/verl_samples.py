@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from functools import cache
-from itertools import groupby
 from pathlib import Path
 
 from envs.retail.customer import ScriptedCustomer
 from envs.retail.tasks import Task, read_tasks
 from pipeline.demonstrations import demonstrate
 from pipeline.episode import play_turns
-from pipeline.harmony import Message, segments
+from pipeline.harmony import written_turns
 from pipeline.running import Rollout
 from scaleout.verl.account import shop
 
@@ -28,12 +27,6 @@ def tasks() -> tuple[Task, ...]:
 def task_at(level: int, number: int = 0) -> Task:
     """A task of a level."""
     return [task for task in tasks() if task.level == level][number]
-
-
-def written_turns(messages: Sequence[Message], form: str = "role") -> list[str]:
-    """What the agent writes in a conversation, turn by turn."""
-    pieces = groupby(segments(messages, call_form=form), key=lambda piece: piece.trained)
-    return ["".join(piece.text for piece in run) for trained, run in pieces if trained]
 
 
 def gold_turns(task: Task, form: str = "role", thoughts: bool = False) -> list[str]:
