@@ -204,7 +204,9 @@ class Noting(ScriptedAgent):
 
     def __init__(self, script):
         super().__init__(script)
-        self.drawn: dict[int, tuple[History, list[float]]] = {}  # histories are kept: a freed one's id comes again
+        self.drawn: dict[
+            int, tuple[History, list[float]]
+        ] = {}  # histories are kept: a freed one's id comes again
 
     def turn(self, history):
         _, numbers = self.drawn.setdefault(id(history), (history, []))
