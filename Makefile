@@ -77,9 +77,10 @@ tiny-base: $(DEV) $(MODEL_SET)  ## pre-train the tiny GPT-OSS that stands in for
 reference: $(DEV) $(MODEL_SET)  ## measure the numbers README and notebooks show: three seeds, most of an hour on 2 cores
 	@$(PY) -m pipeline.reference $(ARGS)
 
+# SLOW=1 adds a training step of each: verl's trainer on Ray, SkyRL's on its JAX backend (five more minutes on 2 cores).
 scaleout-test: .venv-verl/.stamp .venv-skyrl/.stamp  ## run the tests that need verl and SkyRL, in environments of their own (4 GB)
-	@PYTHONPATH=. .venv-verl/bin/python -m pytest tests/scaleout/verl $(ARGS)
-	@PYTHONPATH=. .venv-skyrl/bin/python -m pytest tests/scaleout/skyrl $(ARGS)
+	@PYTHONPATH=. $(if $(SLOW),RETAIL_VERL_RAY=1) .venv-verl/bin/python -m pytest tests/scaleout/verl $(ARGS)
+	@PYTHONPATH=. $(if $(SLOW),SKYRL_JAX=1) .venv-skyrl/bin/python -m pytest tests/scaleout/skyrl $(ARGS)
 
 clean:  ## remove .venv and caches; runs in outputs/ stay
 	rm -rf $(VENV) .venv-verl .venv-skyrl .pytest_cache .ruff_cache .hypothesis unsloth_compiled_cache
