@@ -1,6 +1,7 @@
-"""The worlds inside a Ray worker, where SkyRL keeps its training loop. Needs `skyrl`; starts a small local Ray."""
+"""The worlds inside a Ray worker, where SkyRL keeps its training loop. Needs `skyrl`; starts a local Ray."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -17,8 +18,11 @@ from scaleout.skyrl.launch import ROOT  # noqa: E402
 
 @pytest.fixture
 def one_worker():
-    code = {"PYTHONPATH": str(ROOT)}
-    ray.init(num_cpus=1, include_dashboard=False, object_store_memory=80_000_000, runtime_env={"env_vars": code})
+    places = [ROOT, Path(__file__).parent, ROOT / "tests" / "pipeline"]
+    code = {"PYTHONPATH": os.pathsep.join(map(str, places))}
+    ray.init(
+        num_cpus=1, include_dashboard=False, object_store_memory=80_000_000, runtime_env={"env_vars": code}
+    )
     yield ray.remote(num_cpus=1)
     ray.shutdown()
 
