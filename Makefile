@@ -57,9 +57,10 @@ notebook: $(LAB)  ## open the notebooks in JupyterLab
 bench: $(DEV)  ## time the shop: reset, tools, episodes, memory, threads
 	@$(PY) -m benchmarks.retail $(ARGS)
 
-lint: $(DEV)  ## check code and notebooks with ruff, and that notebooks hold no output
+lint: $(DEV)  ## check code, which way imports point, and that notebooks hold no output
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/lint-imports --no-cache
 	@$(VENV)/bin/nbstripout --verify --keep-id notebooks/*.ipynb
 
 format: $(DEV)  ## let ruff and nbstripout put code and notebooks in order
