@@ -107,9 +107,12 @@ $(MODEL_SET): $(MODEL_REQS) | $(PY)
 	@$(PIP) --no-deps $$(grep '^unsloth' $<)
 	@rm $@.deps && touch $@
 
+# SkyRL wants Python 3.12.
+PYTHON312 ?= python3.12
+
 .venv-%/.stamp: requirements-scaleout-%.txt | $(PY)
 	@echo "installing $< into .venv-$* (once, some minutes)"
-	@python=$(if $(filter skyrl,$*),python3.12,$(PY)); $$python -m venv .venv-$* || { echo "could not make .venv-$* with $$python: install it"; exit 1; }
+	@python=$(if $(filter skyrl,$*),$(PYTHON312),$(PY)); $$python -m venv .venv-$* || { echo "could not make .venv-$* with $$python: install it, or name another with PYTHON312=/path/to/python3.12"; exit 1; }
 	@.venv-$*/bin/pip install -qq --disable-pip-version-check -r $<
 	@touch $@
 
