@@ -72,8 +72,8 @@ def prepare() -> None:
     keep_outputs(host)
     if _replaced:
         raise HostError(
-            f"Restart the session once (Colab: Runtime > Restart session; Kaggle: Run > Restart) and run "
-            f"this cell again: {', '.join(sorted(_replaced))} was loaded before its new version was installed."
+            "Restart the session once (Colab: Runtime > Restart session; Kaggle: Run > Restart) and run this "
+            f"cell again: {', '.join(sorted(_replaced))} was loaded before its new version was installed."
         )
 
 
