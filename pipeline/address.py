@@ -17,7 +17,6 @@ from pathlib import Path
 from envs.retail.files import whole_file
 
 ROOT = Path(__file__).parents[1]
-PLACEHOLDER = "OWNER/REPOSITORY"
 BADGES = {  # what a reader clicks: a picture, and where it leads
     "Open in Colab": (
         "https://colab.research.google.com/assets/colab-badge.svg",
@@ -59,7 +58,7 @@ def write_address(new: str, root: Path = ROOT) -> list[Path]:
     old, changed = re.escape(repository(root)), []
     for place in places(root):
         before = place.read_text(encoding="utf-8")
-        after = re.sub(rf"(github(?:\.com)?/){old}(?![\w.-])", rf"\g<1>{new}", before)
+        after = re.sub(rf"(github(?:\.com)?/){old}(?![\w-]|\.(?!git\b)\w)", rf"\g<1>{new}", before)
         after = _with_links(after, new) if place.name == "README.md" else after
         if after != before:
             with whole_file(place) as out:
