@@ -2,6 +2,7 @@
 
     print(warm_up_time(config, lengths, validation_lengths))        # notebook 02: its reports of row lengths
     print(refining_time(config, shop, tokenizer, held_out=100))     # notebook 03
+    python -m pipeline.time_estimate --profile t4 --train-tasks 100     # both, for any profile and settings
 
 Tokens are counted with the model's own tokenizer. The pace is an assumption that stands in the line itself:
 nothing of it was measured by this project on a GPU. After a few steps the progress bar knows better. Loading,
@@ -10,14 +11,19 @@ compiling the first steps and saving are left out; early stopping may end it soo
 
 from __future__ import annotations
 
+import argparse
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
+from pathlib import Path
 from typing import Any
 
 from envs.retail.database import Shop
-from pipeline.config import Config
-from pipeline.datasets import LengthReport, Row, sft_rows, token_counter
-from pipeline.task_sets import tasks_for
+from envs.retail.files import whole_file
+from pipeline.config import Config, from_command_line
+from pipeline.datasets import LengthReport, Row, real_vocabulary, sft_rows, token_counter
+from pipeline.task_sets import rows_for, tasks_for
 
 SAMPLE = 12  # tasks whose demonstrations stand for all
 
@@ -32,7 +38,8 @@ class Pace:
 
 
 # Assumed. For t4 and gpu80 from times in Unsloth's published gpt-oss notebooks (a T4: 30 steps of 4 rows in
-# 646 s, and 465 s for a step of 2 answers; an A100: 59 s for such a step), the others guessed around them.
+# 646 s, and 465 s for a step of 2 answers; an A100: 59 s for such a step), for tiny from this project's own
+# reference runs on two cores; the others are guessed around them.
 ASSUMED = {
     "tiny": Pace(trains=5000, reads=15_000, writes=800),
     "t4": Pace(trains=150, reads=450, writes=4),
@@ -95,7 +102,8 @@ def _kept(report: LengthReport) -> list[int]:
 def refining_time(config: Config, shop: Shop, tokenizer: Any, held_out: int) -> Estimate:
     """Reinforcement learning, its validations, and serving the held-out tasks before and after.
 
-    An episode is taken to be as long as its demonstration, and each of its turns reads everything before it.
+    An episode is taken to be as long as its demonstration. On a GPU each turn reads everything before it
+    again; on a CPU its keys and values are kept (pipeline/kept_cache.py).
     """
     tasks = tasks_for(shop, config, "train", SAMPLE, stage="grpo")
     rows, _ = sft_rows(
@@ -108,6 +116,7 @@ def refining_time(config: Config, shop: Shop, tokenizer: Any, held_out: int) -> 
         too_long="keep",
     )
     read, written, length = _an_episode(rows, tokenizer)
+    read = length - written if config.profile == "tiny" else read
     steps, episodes = _steps(config), _steps(config) * config.grpo_batch_size * config.grpo_accumulation
     served = 2 * held_out + steps // config.grpo_eval_steps * config.validation_tasks
     played = episodes + served
@@ -132,3 +141,50 @@ def _steps(config: Config) -> int:
         return config.grpo_max_steps
     batch = config.grpo_batch_size * config.grpo_accumulation
     return ceil(config.grpo_epochs * config.train_tasks * config.num_generations / batch)
+
+
+def both_times(config: Config, held_out: int) -> str:
+    """Both estimates in gpt-oss's own vocabulary; the tiny model has another, its notebooks count in it."""
+    vocabulary, shop = real_vocabulary(), Shop.load()
+    if vocabulary is None:
+        raise ValueError("install oss-harmony (requirements-dev.txt) to count gpt-oss's tokens")
+    lengths = [rows_for(shop, config, vocabulary, split)[1] for split in ("train", "validation")]
+    refining = refining_time(config, shop, vocabulary, held_out)
+    return f"- warm-up: {warm_up_time(config, *lengths)}\n- refining: {refining}\n"
+
+
+def put_into(page: Path, times: str) -> None:
+    """Put the estimates between the marks of a page."""
+    parts = _MARKED.split(page.read_text(encoding="utf-8"))
+    if len(parts) != 4:
+        raise ValueError(f"{page} must hold one pair of marks <!-- estimated …: begin --> and … end -->")
+    before, begin, end, after = parts
+    with whole_file(page) as out:
+        out.write(f"{before}{begin}\n{times}{end}{after}")
+
+
+_MARKED = re.compile(
+    r"(<!-- estimated [^\n]*: begin -->)\n.*?(<!-- estimated [^\n]*: end -->)", flags=re.DOTALL
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print both estimates, or put them into a page of docs/."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.time_estimate", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument("--held-out", type=int, default=100, help="tasks served before and after (100)")
+    parser.add_argument("--into", type=Path, help="a page with marks to write them between")
+    options, config = from_command_line(parser, argv)
+    try:
+        times = both_times(config, options.held_out)
+        if options.into:
+            put_into(options.into, times)
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    print(times, end="")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,9 +1,10 @@
 """Colab and Kaggle, simulated: what the first cell fetches, installs and keeps; once, again, after a loss."""
 
+import json
 import shutil
 
 import pytest
-from hosted_stand_in import Host, copy_project, repository_of
+from hosted_stand_in import HARMLESS, ROOT, VARIABLES, Host, copy_project, repository_of
 
 from pipeline import hosted
 
@@ -216,3 +217,32 @@ def test_runs_of_an_earlier_session_are_brought_back_and_go_on(tmp_path, address
     again = host.run()
     assert "brought back" not in again.out and (here / "sft" / "checkpoint-40").exists()
     assert {one.name for one in (host.home / "outputs").iterdir()} == {"demo"}
+
+
+# The whole project
+
+
+@pytest.mark.notebook
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a git checkout, so there is nothing to clone")
+def test_a_notebook_alone_on_kaggle_runs_to_its_end(tmp_path, monkeypatch):
+    """The committed project, cloned by its own first cell; this environment has all the packages already."""
+    import papermill
+
+    working = tmp_path / "kaggle" / "working"
+    working.mkdir(parents=True)
+    shutil.copy(ROOT / "notebooks" / "00_meet_the_shop.ipynb", working)
+    monkeypatch.delenv("TOOL_OUTPUTS", raising=False)
+    monkeypatch.delenv("UNSLOTH_COMPILE_LOCATION", raising=False)
+    for name, value in (HARMLESS | VARIABLES["Kaggle"] | {"SHOP_REPOSITORY": f"file://{ROOT}"}).items():
+        monkeypatch.setenv(name, value)
+    executed = papermill.execute_notebook(
+        str(working / "00_meet_the_shop.ipynb"),
+        str(tmp_path / "executed.ipynb"),
+        parameters={"REPETITIONS": 3},
+        cwd=str(working),
+        progress_bar=False,
+    )
+    told = "".join(output.get("text", "") for cell in executed.cells for output in cell.get("outputs", ()))
+    assert "nothing to install" in told and f"runs go to {working / 'outputs'}" in told
+    summary = working / "outputs" / "demo" / "summaries" / "00_meet_the_shop.json"
+    assert json.loads(summary.read_text())["reward"] == 1.0

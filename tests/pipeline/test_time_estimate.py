@@ -1,5 +1,6 @@
 """How long a stage will take: counted tokens over an assumed pace, and a line that says so."""
 
+import shutil
 from functools import cache
 
 import pytest
@@ -8,7 +9,8 @@ from envs.retail.database import Shop
 from pipeline.config import PROFILES, resolve, with_changes
 from pipeline.datasets import real_vocabulary, token_counter
 from pipeline.task_sets import rows_for
-from pipeline.time_estimate import ASSUMED, Estimate, refining_time, spoken, warm_up_time
+from pipeline.runs import ROOT
+from pipeline.time_estimate import ASSUMED, Estimate, main, refining_time, spoken, warm_up_time
 
 T4 = resolve("t4", environ={}, train_tasks=6, validation_tasks=4)
 
@@ -80,3 +82,21 @@ def test_the_line_says_what_it_assumes():
         "about 50 minutes",
         "about 2.5 hours",
     ]
+
+
+@pytest.mark.slow
+def test_the_page_holds_what_the_command_writes_today(tmp_path):
+    vocabulary()
+    page = shutil.copy(ROOT / "docs" / "colab_kaggle.md", tmp_path)
+    assert main(["--profile", "t4", "--held-out", "40", "--into", str(page)]) == 0
+    written = (ROOT / "docs" / "colab_kaggle.md").read_text(encoding="utf-8")
+    assert page.read_text(encoding="utf-8") == written, "run the command that stands above the estimates"
+
+
+def test_a_page_without_marks_is_refused_and_left_alone(tmp_path, capsys):
+    vocabulary()
+    (tmp_path / "page.md").write_text("nothing to fill")
+    with pytest.raises(SystemExit) as stop:
+        main(["--profile", "t4", "--train-tasks", "2", "--into", str(tmp_path / "page.md")])
+    assert stop.value.code == 2 and "one pair of marks" in capsys.readouterr().err
+    assert (tmp_path / "page.md").read_text() == "nothing to fill"
