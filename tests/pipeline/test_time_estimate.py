@@ -2,14 +2,15 @@
 
 import shutil
 from functools import cache
+from pathlib import Path
 
 import pytest
 
 from envs.retail.database import Shop
 from pipeline.config import PROFILES, resolve, with_changes
 from pipeline.datasets import real_vocabulary, token_counter
-from pipeline.task_sets import rows_for
 from pipeline.runs import ROOT
+from pipeline.task_sets import rows_for
 from pipeline.time_estimate import ASSUMED, Estimate, main, refining_time, spoken, warm_up_time
 
 T4 = resolve("t4", environ={}, train_tasks=6, validation_tasks=4)
@@ -87,7 +88,7 @@ def test_the_line_says_what_it_assumes():
 @pytest.mark.slow
 def test_the_page_holds_what_the_command_writes_today(tmp_path):
     vocabulary()
-    page = shutil.copy(ROOT / "docs" / "colab_kaggle.md", tmp_path)
+    page = Path(shutil.copy(ROOT / "docs" / "colab_kaggle.md", tmp_path))
     assert main(["--profile", "t4", "--held-out", "40", "--into", str(page)]) == 0
     written = (ROOT / "docs" / "colab_kaggle.md").read_text(encoding="utf-8")
     assert page.read_text(encoding="utf-8") == written, "run the command that stands above the estimates"
