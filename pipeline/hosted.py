@@ -67,6 +67,7 @@ def prepare() -> None:
         install(wanted)
     told = f"{len(wanted)} packages in {time.monotonic() - began:.0f} s" if wanted else "nothing to install"
     print(f"{host} · {gpu or 'no GPU: the tiny model runs on the CPU'} · {told}")
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")  # or the trainer would spread a batch over both T4s
     if "P100" in gpu:
         print("A P100 is too old for the kernels that train gpt-oss: choose `GPU T4 x2` under Accelerator.")
     keep_outputs(host)

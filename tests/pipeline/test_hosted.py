@@ -96,6 +96,12 @@ def test_a_machine_without_a_gpu_gets_the_cpu_set(tmp_path, address):
     )
 
 
+def test_of_two_gpus_one_is_used_unless_the_user_says_otherwise(tmp_path, address):
+    host, shown = Host(tmp_path, "Kaggle"), "print(os.environ['CUDA_VISIBLE_DEVICES'])"
+    assert host.run(shown, SHOP_REPOSITORY=address).out.endswith("\n0\n")
+    assert host.run(shown, CUDA_VISIBLE_DEVICES="1").out.endswith("\n1\n")
+
+
 def test_an_old_gpu_is_told_what_to_choose(tmp_path, address):
     assert (
         "choose `GPU T4 x2`"
