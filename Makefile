@@ -28,7 +28,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-fast train report notebook bench lint format data tiny-base reference scaleout-test clean
+.PHONY: help setup demo test test-fast train report notebook bench lint format data tiny-base reference address scaleout-test clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,9 @@ tiny-base: $(DEV) $(MODEL_SET)  ## pre-train the tiny GPT-OSS that stands in for
 
 reference: $(DEV) $(MODEL_SET)  ## measure the numbers README and notebooks show: three seeds, most of an hour on 2 cores
 	@$(PY) -m pipeline.reference $(ARGS)
+
+address: $(DEV)  ## write where the project can be cloned from into badges and first cells: make address REPO=owner/name
+	@$(PY) -m pipeline.address $(REPO) $(ARGS)
 
 # SLOW=1 adds a training step of each: verl's trainer on Ray, SkyRL's on its JAX backend (five more minutes on 2 cores).
 scaleout-test: .venv-verl/.stamp .venv-skyrl/.stamp  ## run the tests that need verl and SkyRL, in environments of their own (4 GB)

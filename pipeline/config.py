@@ -23,6 +23,7 @@ from envs.retail.files import read_json, whole_file
 PREFIX = "GPTOSS_"
 Mode = Literal["agent", "plan"]
 MODES: tuple[Mode, ...] = get_args(Mode)
+AUTO = ("mode", "auto")  # the profile's own mode
 # Tokens of system and developer message in gpt-oss's own vocabulary; a test counts them again.
 PROMPT_TOKENS = {"agent": 2644, "plan": 1802}
 ROOM = {"agent": 1536, "plan": 200}  # for the customer's words and everything that follows them
@@ -80,6 +81,7 @@ class Config:
     max_turn_length: int = 512  # tokens of one turn of the agent, its thoughts included
     max_completion_length: int = 512  # plan: the completion; agent: the whole episode after the prompt
     max_turns: int = 30
+    served_at_once: int = 32  # episodes or steps that are written side by side while nothing is trained
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
@@ -149,7 +151,23 @@ PROFILES: dict[str, dict[str, Any]] = {
         "max_completion_length": 1024,
         "max_turns": 8,
     },
-    "t4": _GPT_OSS | {"mode": "plan", "lora_rank": 8, "lora_alpha": 16},
+    "t4": _GPT_OSS  # and any GPU without bfloat16; a plan has one short answer where an agent has many turns
+    | {
+        "mode": "plan",
+        "lora_rank": 8,
+        "lora_alpha": 16,
+        "train_tasks": 240,
+        "validation_tasks": 16,
+        "test_tasks": 40,
+        "sft_batch_size": 1,
+        "sft_warmup_steps": 3,
+        "grpo_batch_size": 1,
+        "grpo_accumulation": 4,
+        "grpo_max_steps": 60,
+        "grpo_eval_steps": 20,
+        "num_generations": 4,
+        "served_at_once": 4,
+    },
     "gpu24": _GPT_OSS,
     "gpu80": _GPT_OSS,
     "spark": _GPT_OSS | {"offload_embedding": False},  # unified memory: nothing to gain
@@ -167,7 +185,7 @@ def resolve(profile: str = "auto", *, environ: Mapping[str, str] = os.environ, *
     Args:
         profile: "auto" or a name in PROFILES.
         environ: Where `GPTOSS_…` variables are read from.
-        overrides: Fields of Config; None means not overridden.
+        overrides: Fields of Config; None, and the mode "auto", mean not overridden.
     """
     given = {_known(n): _converted(n, v) for n, v in overrides.items() if v is not None}
     outside = {
@@ -180,7 +198,7 @@ def resolve(profile: str = "auto", *, environ: Mapping[str, str] = os.environ, *
     if profile not in PROFILES:
         raise ValueError(f"profile {profile!r} is unknown; {_nearest(profile, PROFILES)}")
     settings = {"profile": profile, **PROFILES[profile]}
-    chosen = outside | given
+    chosen = dict(one for one in (*outside.items(), *given.items()) if one != AUTO)
     mode = chosen.get("mode", settings.get("mode", "agent"))
     if profile == "tiny":
         settings |= _TINY_PLAN if mode == "plan" else {}
@@ -190,7 +208,7 @@ def resolve(profile: str = "auto", *, environ: Mapping[str, str] = os.environ, *
 
 
 def detect_profile() -> str:
-    """The profile that fits this machine: by the GPU's memory, or `tiny` where there is none."""
+    """The profile that fits this machine: by the GPU's memory and age, or `tiny` where there is none."""
     try:
         import torch
     except ImportError:
@@ -200,6 +218,8 @@ def detect_profile() -> str:
     properties = torch.cuda.get_device_properties(0)
     if "GB10" in properties.name:
         return "spark"
+    if properties.major < 8:  # no bfloat16: gpt-oss trains in float32 there, which takes twice the memory
+        return "t4"
     gigabytes = properties.total_memory / 2**30
     return next((name for name, least in (("gpu80", 70), ("gpu24", 21)) if gigabytes >= least), "t4")
 

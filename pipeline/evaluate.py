@@ -36,6 +36,7 @@ from pipeline.metrics import Played, measured
 from pipeline.rollouts import stream
 from pipeline.task_sets import tasks_for
 
+SIDE_BY_SIDE = 16  # episodes, where the config allows as many
 STAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
@@ -177,7 +178,8 @@ def evaluate_stage(
         from pipeline.model import load_model
 
         agent = local_agent(*load_model(config, adapter), config, trials)
-    rules = playing_rules(config, trials) | settings
+    side_by_side = {"batch_size": min(SIDE_BY_SIDE, config.served_at_once)}
+    rules = playing_rules(config, trials) | side_by_side | settings
     return evaluate(agent, shop, tasks, folder, stage=stage, model=str(adapter or config.model), **rules)
 
 

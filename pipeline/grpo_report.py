@@ -1,6 +1,7 @@
 """Looking at reinforcement learning: what is paid, how it went, and what it gained.
 
 pay_table(config, shop, task)                     # what a good, a poor and an idle episode of a task earn
+refining_time(config, shop, tokenizer, 100)       # how long it will take (pipeline/time_estimate.py)
 live_curves(*PANELS)                              # while it trains (pipeline/callbacks.py)
 plot_curves(result.history)                       # the same panels afterwards
 success_table(before, after)                      # the same held-out tasks, with intervals
@@ -27,6 +28,7 @@ from pipeline.intervals import interval
 from pipeline.report import left_aligned
 from pipeline.rewards import score
 from pipeline.runs import ROOT
+from pipeline.time_estimate import refining_time as refining_time
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -22,8 +22,6 @@ from pipeline.episode import Episode
 from pipeline.evaluate import local_agent, playing_rules
 from pipeline.task_sets import tasks_for
 
-SERVED_AT_ONCE = 32
-
 
 def customer_rollouts(shop: Shop, config: Config, tokenizer: Any) -> Callable[[list[Any], Any], dict]:
     """TRL's `rollout_func`: the agent talks with the scripted customer and uses the shop's tools."""
@@ -67,7 +65,7 @@ def serve(model: Any, tokenizer: Any, shop: Shop, config: Config, tasks: Sequenc
         shop,
         tasks,
         customer=None if config.grpo_way == "tools" else ScriptedCustomer,
-        batch_size=SERVED_AT_ONCE,
+        batch_size=config.served_at_once,
         progress=False,
         **playing_rules(config),
     )

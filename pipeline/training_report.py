@@ -1,6 +1,7 @@
 """Looking at a training run: its settings, its losses, and what the model could do before and after.
 
 settings_table(config, "sft_", "lora_")
+print(warm_up_time(config, lengths, validation_lengths))      # before it starts (pipeline/time_estimate.py)
 plot_losses(result.losses())
 before_after_table(before, after)
 """
@@ -15,6 +16,7 @@ from pipeline.config import Config
 from pipeline.intervals import ratio_intervals
 from pipeline.report import left_aligned
 from pipeline.steps import SPEAK, StepReport
+from pipeline.time_estimate import warm_up_time as warm_up_time
 
 if TYPE_CHECKING:
     import pandas as pd

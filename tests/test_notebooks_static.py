@@ -82,6 +82,15 @@ def test_parameters_are_few_literal_and_commented(notebook):
         assert "  # " in lines[node.end_lineno - 1], f"no comment on: {lines[node.end_lineno - 1]}"
 
 
+def test_profile_and_mode_are_left_to_the_machine(notebook):
+    given = {
+        node.targets[0].id: node.value.value
+        for node in ast.parse(parameters_cell(notebook).source).body
+        if isinstance(node.value, ast.Constant)
+    }
+    assert {given.get(name, "auto") for name in ("PROFILE", "MODE")} == {"auto"}
+
+
 def test_parameters_come_right_after_the_bootstrap(notebook):
     assert code_cells(notebook).index(parameters_cell(notebook)) == 1
 
@@ -109,7 +118,9 @@ def test_what_it_imports_from_helpers_exists(notebook):
     for node in (inner for statement in statements(notebook) for inner in ast.walk(statement)):
         if isinstance(node, ast.ImportFrom):
             package = node.module.split(".")[0]
-            assert package not in {"pipeline", "envs", "scaleout"}, f"import {node.module} through helpers"
+            assert node.module == "pipeline.hosted" or package not in {"pipeline", "envs", "scaleout"}, (
+                f"import {node.module} through helpers"
+            )
             if package == "helpers":
                 assert {alias.name for alias in node.names} <= set(helpers.__all__)
 

@@ -1,6 +1,8 @@
 """Profiles and overrides: one dial, refusals that name the fix, and a config that reloads."""
 
 import argparse
+import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -37,6 +39,43 @@ def test_published_defaults_of_the_gpu_profiles():
         assert config.max_seq_length >= 4096 + 1536
         plan = resolve(profile, mode="plan", environ=NO_ENVIRONMENT)
         assert (plan.max_seq_length, plan.max_completion_length) == (2048, 512)
+
+
+def machine(monkeypatch, name: str, gib: float, major: int) -> None:
+    """A stand-in for torch on a machine with this GPU."""
+    properties = SimpleNamespace(name=name, total_memory=gib * 2**30, major=major)
+    cuda = SimpleNamespace(is_available=lambda: True, get_device_properties=lambda number: properties)
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
+
+
+@pytest.mark.parametrize(
+    ("name", "gib", "major", "profile"),
+    [
+        ("Tesla T4", 14.7, 7, "t4"),
+        ("Tesla V100-SXM2-32GB", 31.7, 7, "t4"),  # room enough, but no bfloat16
+        ("NVIDIA L4", 22.0, 8, "gpu24"),
+        ("NVIDIA RTX A4000", 15.6, 8, "t4"),
+        ("NVIDIA H100 80GB HBM3", 79.1, 9, "gpu80"),
+        ("NVIDIA GB10", 119.7, 12, "spark"),
+    ],
+)
+def test_auto_chooses_by_memory_and_age(monkeypatch, name, gib, major, profile):
+    machine(monkeypatch, name, gib, major)
+    config = resolve("auto", environ=NO_ENVIRONMENT, mode="auto")
+    assert config.profile == profile and config.mode == ("plan" if profile == "t4" else "agent")
+
+
+def test_a_t4_plans_unless_told_otherwise_and_has_a_budget_of_its_own():
+    plan = resolve("t4", environ=NO_ENVIRONMENT, mode="auto")
+    assert (plan.mode, plan.max_seq_length, plan.max_completion_length) == ("plan", 2048, 512)
+    assert (plan.sft_batch_size, plan.grpo_batch_size, plan.served_at_once) == (1, 1, 4)
+    group = plan.grpo_batch_size * plan.grpo_accumulation
+    assert group % plan.num_generations == 0, "a step holds whole groups"
+    agent = resolve("t4", environ=NO_ENVIRONMENT, mode="agent")
+    assert (agent.mode, agent.max_seq_length, agent.max_completion_length) == ("agent", 5632, 2560)
+    environ = {PREFIX + "MODE": "agent"}
+    assert resolve("t4", environ=environ, mode="auto").mode == "agent"
+    assert resolve("tiny", environ={PREFIX + "MODE": "auto"}, mode="plan").mode == "plan"
 
 
 def test_the_stronger_setting_wins():
