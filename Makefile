@@ -90,9 +90,11 @@ lock: .venv-lock/.stamp  ## write requirements*.lock again: all packages with ha
 lock-check: $(if $(OFFLINE),$(PY),.venv-lock/.stamp)  ## do the lock files hold what requirements*.txt ask for? OFFLINE=1 only reads
 	@$(if $(OFFLINE),$(PY),.venv-lock/bin/python) -m pipeline.lock check $(if $(OFFLINE),--offline) $(ARGS)
 
+# Unsloth comes first and alone, as always; the others are the newest releases that it still works with.
 newest: | $(PY)  ## put the newest releases into .venv instead of the pinned ones, as the nightly run does
-	@$(PY) -m pipeline.pins unpinned requirements-dev.txt $(MODEL_REQS) > $(VENV)/newest.txt
 	@echo "installing the newest of requirements-dev.txt and $(MODEL_REQS): $(WHY)"
+	@$(PIP) --upgrade --no-deps unsloth unsloth_zoo
+	@$(PY) -m pipeline.pins unpinned --within unsloth --within unsloth_zoo requirements-dev.txt $(MODEL_REQS) > $(VENV)/newest.txt
 	@$(PIP) --upgrade -r $(VENV)/newest.txt
 	@touch $(DEV) $(MODEL_SET)
 

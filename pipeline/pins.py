@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import re
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -112,12 +113,21 @@ def _lock_drift(locked: list[Locked], pins: dict[str, list[Pin]]) -> list[str]:
     return complaints
 
 
-def unpinned(paths: list[Path]) -> str:
-    """The packages of requirements files in any version, as pip reads them."""
+def unpinned(paths: list[Path], within: list[str] | None = None) -> str:
+    """The packages of requirements files in any version, as pip reads them.
+
+    Args:
+        paths: The requirements files.
+        within: Installed packages that set limits to the others, and are left out themselves.
+    """
+    hosts = [same_name(name) for name in within or ()]
     lines = []
     for pin in dict.fromkeys(pin for path in paths for pin in read_pins(path)):
         marker = f'; platform_machine == "{pin.machine}"' if pin.machine else ""
-        lines.append(f"{pin.name}{marker}")
+        lines += [] if pin.name in hosts else [f"{pin.name}{marker}"]
+    asked = {line.split(";")[0] for line in lines}
+    limits = [text for host in hosts for text in metadata.requires(host) or () if "extra ==" not in text]
+    lines += [text for text in limits if same_name(re.match(r"[\w.-]+", text)[0]) in asked]
     return "\n".join(dict.fromkeys(lines)) + "\n"
 
 
@@ -127,9 +137,12 @@ def main(argv: list[str] | None = None) -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     loose = commands.add_parser("unpinned", help="print the packages of requirements files without versions")
     loose.add_argument("files", nargs="+", type=Path)
+    loose.add_argument("--within", action="append", metavar="PACKAGE", help="keep an installed one's limits")
     options = parser.parse_args(argv)
     try:
-        print(unpinned(options.files), end="")
+        print(unpinned(options.files, options.within), end="")
+    except metadata.PackageNotFoundError as error:
+        parser.error(f"{error.name} is not installed here: install it first, or leave out --within")
     except (OSError, ValueError) as error:
         parser.error(str(error))
 

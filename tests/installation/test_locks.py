@@ -137,6 +137,31 @@ def test_unpinned_keeps_packages_and_processors_and_drops_versions(capsys):
     assert unpinned([]) == "\n"
 
 
+def test_unpinned_keeps_to_the_limits_of_an_installed_package(tmp_path, monkeypatch):
+    """As Unsloth, which is installed by itself and sets limits to trl and transformers."""
+    own = tmp_path / "host_package-1.0.dist-info"
+    own.mkdir()
+    limits = ("trl<=1.15.0", "certifi>=2026.10.19", 'peft<1; sys_platform == "linux"', 'peft<9; extra == "x"')
+    needs = "".join(f"Requires-Dist: {limit}\n" for limit in limits)
+    (own / "METADATA").write_text(f"Metadata-Version: 2.1\nName: host_package\nVersion: 1.0\n{needs}")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    files = tmp_path / "requirements-x.txt"
+    files.write_text("host-package==1.0\ntrl==1.0\npeft==0.1\npandas==3\n")
+    assert unpinned([files], ["Host_Package"]).splitlines() == [
+        "trl",
+        "peft",
+        "pandas",
+        "trl<=1.15.0",
+        'peft<1; sys_platform == "linux"',
+    ]
+
+
+def test_limits_of_a_package_that_is_not_there_are_refused(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["unpinned", "--within", "no-such-package", str(ROOT / "requirements-dev.txt")])
+    assert ended.value.code == 2 and "no-such-package is not installed here" in capsys.readouterr().err
+
+
 def test_a_missing_file_is_one_sentence_and_exit_code_2(capsys):
     with pytest.raises(SystemExit) as ended:
         main(["unpinned", "no-such-file.txt"])
