@@ -4,20 +4,29 @@
 VENV ?= .venv
 PY   := $(VENV)/bin/python
 PIP  := $(PY) -m pip install -qq --disable-pip-version-check
-DEV  := $(VENV)/.stamp-dev
+# LOCKED=1 installs exactly what the lock files name, checked by its hashes: see docs/installation.md.
+LOCKED ?=
+DEV  := $(VENV)/.stamp-dev$(if $(LOCKED),-locked)
 LAB  := $(VENV)/.stamp-lab
 
 # The Python that creates .venv: the first of these that is 3.11, 3.12 or 3.13, or the one you name.
 PYTHON    ?=
 CANDIDATES = $(or $(PYTHON),python3 python3.12 python3.13 python3.11)
+NO_PYTHON  = needs Python 3.11, 3.12 or 3.13: install one, or name it with PYTHON=/path/to/python
 SUPPORTED  = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
 # What the model runs on decides which set is installed; override with `make setup MODEL=cpu` or MODEL=gpu.
-ifndef MODEL
-MODEL := $(shell nvidia-smi -L 2>/dev/null | grep -q GPU && echo gpu || echo cpu)
+ifdef MODEL
+WHY := MODEL=$(MODEL) was given
+$(if $(filter cpu gpu,$(MODEL)),,$(error MODEL is cpu or gpu, not "$(MODEL)"))
+else
+SMI := $(shell command -v nvidia-smi 2>/dev/null)
+GPU := $(if $(SMI),$(shell nvidia-smi -L 2>/dev/null | sed -n '/^GPU/{s/^GPU [0-9]*: //;s/ .UUID.*//;p;q;}'))
+MODEL := $(if $(GPU),gpu,cpu)
+WHY := $(if $(GPU),nvidia-smi names a GPU: $(GPU),no NVIDIA GPU: nvidia-smi $(if $(SMI),names none,is not installed))
 endif
 MODEL_REQS  = $(if $(filter gpu,$(MODEL)),requirements.txt,requirements-cpu.txt)
-MODEL_SET   = $(VENV)/.stamp-$(MODEL)
+MODEL_SET   = $(VENV)/.stamp-$(MODEL)$(if $(LOCKED),-locked)
 
 # Notebooks in the order they build on each other. From 02 on they load a model.
 DEMO_NOTEBOOKS  = $(sort $(wildcard notebooks/0[0-5]_*.ipynb))
@@ -28,12 +37,19 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-fast train report notebook bench lint format data tiny-base reference address scaleout-test clean
+.PHONY: help setup demo test test-fast train report notebook bench lint format data tiny-base reference address scaleout-test clean check lock lock-check newest
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(DEV) $(MODEL_SET)  ## create .venv and install everything (done by the other targets when needed)
+	@echo "$(VENV) is ready with requirements-dev.txt and $(MODEL_REQS) ($(WHY))"
+
+check:  ## what this machine is, what is installed, and which profiles will run here
+	@for python in $(PY) $(CANDIDATES); do \
+	  $$python -c '$(SUPPORTED)' >/dev/null 2>&1 && exec $$python -m pipeline.check $(if $(filter MODEL=%,$(WHY)),--set $(MODEL)) $(ARGS); \
+	done; \
+	echo "$(NO_PYTHON)"; exit 2
 
 demo: $(if $(call NEEDS_MODEL,$(DEMO_NOTEBOOKS)),$(DEV) $(MODEL_SET),$(DEV))  ## run notebooks 00 to 05 on the CPU, write outputs/demo/report.html
 	@$(PY) -m pipeline.chain --run demo $(ARGS) $(DEMO_NOTEBOOKS)
@@ -71,6 +87,20 @@ format: $(DEV)  ## let ruff and nbstripout put code and notebooks in order
 	@$(VENV)/bin/ruff format .
 	@$(VENV)/bin/nbstripout --keep-id notebooks/*.ipynb
 
+lock: .venv-lock/.stamp  ## write requirements*.lock again: all packages with hashes; newer ones with ARGS=--upgrade
+	@.venv-lock/bin/python -m pipeline.lock write $(ARGS)
+
+lock-check: $(if $(OFFLINE),$(PY),.venv-lock/.stamp)  ## do the lock files hold what requirements*.txt ask for? OFFLINE=1 only reads
+	@$(if $(OFFLINE),$(PY),.venv-lock/bin/python) -m pipeline.lock check $(if $(OFFLINE),--offline) $(ARGS)
+
+# Unsloth comes first and alone, as always; the others are the newest releases that it still works with.
+newest: | $(PY)  ## put the newest releases into .venv instead of the pinned ones, as the nightly run does
+	@echo "installing the newest of requirements-dev.txt and $(MODEL_REQS): $(WHY)"
+	@$(PIP) --upgrade --no-deps unsloth unsloth_zoo
+	@$(PY) -m pipeline.pins unpinned --within unsloth --within unsloth_zoo requirements-dev.txt $(MODEL_REQS) > $(VENV)/newest.txt
+	@$(PIP) --upgrade -r $(VENV)/newest.txt
+	@touch $(DEV) $(MODEL_SET)
+
 data: $(DEV)  ## write the shop and all task files again (always the same bytes), 3.5k.jsonl included
 	@$(PY) -m envs.retail.make_shop $(ARGS)
 	@$(PY) -m envs.retail.make_data
@@ -90,7 +120,7 @@ scaleout-test: .venv-verl/.stamp .venv-skyrl/.stamp  ## run the tests that need 
 	@PYTHONPATH=. $(if $(SLOW),SKYRL_JAX=1) .venv-skyrl/bin/python -m pytest tests/scaleout/skyrl $(ARGS)
 
 clean:  ## remove .venv and caches; runs in outputs/ stay
-	rm -rf $(VENV) .venv-verl .venv-skyrl .pytest_cache .ruff_cache .hypothesis unsloth_compiled_cache
+	rm -rf $(VENV) .venv-verl .venv-skyrl .venv-lock .pytest_cache .ruff_cache .hypothesis unsloth_compiled_cache
 
 $(PY):
 	@for python in $(CANDIDATES); do \
@@ -99,16 +129,28 @@ $(PY):
 	  $$python -m venv $(VENV) && exit 0; \
 	  rm -rf $(VENV); echo "install Python's venv module first (Debian, Ubuntu: apt install python3-venv)"; exit 1; \
 	done; \
-	echo "needs Python 3.11, 3.12 or 3.13: install one, or name it with PYTHON=/path/to/python"; exit 1
+	echo "$(NO_PYTHON)"; exit 1
 
-$(DEV): requirements-dev.txt | $(PY)
+# A lock holds everything, so pip has nothing to resolve; the stamps of an unlocked setup are set with it.
+LOCKS = $(VENV)/.stamp-dev-locked $(VENV)/.stamp-cpu-locked $(VENV)/.stamp-gpu-locked
+$(VENV)/.stamp-dev-locked: requirements-dev.lock
+$(VENV)/.stamp-cpu-locked: requirements-cpu.lock
+$(VENV)/.stamp-gpu-locked: requirements.lock
+$(LOCKS): | $(PY)
+	@echo "installing $< with hashes$(if $(filter $@,$(MODEL_SET)),: $(WHY)) (once, some minutes)"
+	@$(PIP) --require-hashes --no-deps -r $<
+	@touch $@ $(@:-locked=)
+
+$(VENV)/.stamp-dev: requirements-dev.txt | $(PY)
 	@echo "installing $< (once, about a minute)"
 	@$(PIP) -r $<
 	@touch $@
 
 # Unsloth goes in by itself, without its dependencies: requirements-cpu.txt says why.
-$(MODEL_SET): $(MODEL_REQS) | $(PY)
-	@echo "installing $< (once, some minutes)"
+$(VENV)/.stamp-cpu: requirements-cpu.txt
+$(VENV)/.stamp-gpu: requirements.txt
+$(VENV)/.stamp-cpu $(VENV)/.stamp-gpu: | $(PY)
+	@echo "installing $<: $(WHY) (once, some minutes)"
 	@grep -v '^unsloth' $< > $@.deps && $(PIP) -r $@.deps
 	@$(PIP) --no-deps $$(grep '^unsloth' $<)
 	@rm $@.deps && touch $@
@@ -120,6 +162,12 @@ PYTHON312 ?= python3.12
 	@echo "installing $< into .venv-$* (once, some minutes)"
 	@python=$(if $(filter skyrl,$*),$(PYTHON312),$(PY)); $$python -m venv .venv-$* || { echo "could not make .venv-$* with $$python: install it, or name another with PYTHON312=/path/to/python3.12"; exit 1; }
 	@.venv-$*/bin/pip install -qq --disable-pip-version-check -r $<
+	@touch $@
+
+# uv resolves for all platforms at once; it has an environment of its own, which nothing else needs.
+.venv-lock/.stamp: requirements-lock.txt | $(PY)
+	@$(PY) -m venv .venv-lock
+	@.venv-lock/bin/pip install -qq --disable-pip-version-check -r $<
 	@touch $@
 
 $(LAB): requirements.txt | $(DEV)

@@ -2,6 +2,7 @@
 
 Everything is made from an `Episode` (or the environment that holds it), never from a model's raw text.
 
+    check_machine()
     tools_table()
     show_episode(env.episode)
     difference_table(env)
@@ -37,6 +38,19 @@ _STYLE = """<style>
 .episode .failed {border-color: #d9534a}
 .episode pre {white-space: pre-wrap; font-size: 12px; max-height: 16em; overflow: auto; margin: 4px 0}
 </style>"""
+
+
+def check_machine() -> HTML:
+    """This machine, what is installed on it, and which profiles will run here: `make check` as tables."""
+    from IPython.display import HTML
+
+    from pipeline import check, machine
+
+    configs = check.all_configs()
+    facts = machine.look(configs, ask_hub=False)
+    found = left_aligned(check.fact_rows(facts, check.chosen_set(facts)), ["", "on this machine"])
+    verdicts = [(one.profile, str(one)) for one in check.verdicts(facts, configs)]
+    return HTML(found.to_html() + left_aligned(verdicts, ["profile", "will it run here?"]).to_html())
 
 
 def show_policy(text: str) -> Markdown:

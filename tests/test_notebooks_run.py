@@ -44,6 +44,7 @@ def test_meeting_the_shop_earns_the_reward_by_hand(tmp_path, level):
     assert summary["reward"] == 1.0
     assert {"reset", "gold episode and reward"} <= summary["speed_us"].keys()
     assert "Policy for the shop" in shown or "find_user_id" in shown
+    assert "will it run here?" in shown and "gpu80" in shown, "what this machine can do"
 
 
 def test_preparing_tasks_finds_the_broken_ones_and_no_leak(tmp_path):
