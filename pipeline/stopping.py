@@ -40,7 +40,7 @@ def train_or_stop(trainer: Any, checkpoint: str | None) -> None:
                 control.should_save = control.should_training_stop = True
 
     trainer.add_callback(StopWhenTold)
-    with _on_sigterm(lambda: told.append(trainer.state.global_step)):
+    with on_sigterm(lambda: told.append(trainer.state.global_step)):
         trainer.train(resume_from_checkpoint=checkpoint)
     trainer.remove_callback(StopWhenTold)
     if told:
@@ -76,12 +76,12 @@ def passed_on() -> Iterator[list[int]]:
         for child in psutil.Process().children():
             child.terminate()
 
-    with _on_sigterm(tell):
+    with on_sigterm(tell):
         yield told
 
 
 @contextmanager
-def _on_sigterm(do: Callable[[], Any]) -> Iterator[None]:
+def on_sigterm(do: Callable[[], Any]) -> Iterator[None]:
     """Do this on SIGTERM for a while; only a main thread may say so, elsewhere nothing changes."""
     if threading.current_thread() is not threading.main_thread():
         yield

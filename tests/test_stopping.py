@@ -73,9 +73,9 @@ def test_training_that_is_told_to_stop_ends_its_step_and_goes_on_from_there(tmp_
 LEARNS = """
 import signal, time
 from pathlib import Path
-from pipeline.stopping import _on_sigterm
+from pipeline.stopping import on_sigterm
 told = []
-with _on_sigterm(lambda: told.append(1)):
+with on_sigterm(lambda: told.append(1)):
     Path("begun").touch()
     while not told:
         time.sleep(0.02)
