@@ -4,12 +4,14 @@ import argparse
 import ast
 import re
 import shlex
+from contextlib import suppress
+from dataclasses import fields
 from pathlib import Path
 
 import nbformat
 import pytest
 
-from pipeline.config import MODES, PROFILES, from_command_line
+from pipeline.config import MODES, PROFILES, Config, from_command_line
 
 ROOT = Path(__file__).parents[1]
 CLOUD, SPARK = ((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("cloud.md", "dgx_spark.md"))
@@ -31,16 +33,22 @@ def defaults(notebook: Path) -> dict[str, object]:
 
 
 def given(words: list[str]) -> dict[str, object]:
-    """What a papermill command sets, as papermill itself would read it."""
+    """What a papermill command sets: numbers and texts with -p, all of YAML with -y."""
     import yaml
-    from papermill.cli import _resolve_type
 
     places = range(len(words))
-    values = {words[at + 1]: _resolve_type(words[at + 2]) for at in places if words[at] == "-p"}
+    values = {words[at + 1]: number_or_text(words[at + 2]) for at in places if words[at] == "-p"}
     for at in places:
         if words[at] == "-y":
             values |= yaml.safe_load(words[at + 1])
     return values
+
+
+def number_or_text(word: str) -> int | float | str:
+    for kind in (int, float):
+        with suppress(ValueError):
+            return kind(word)
+    return word
 
 
 PAPERMILL = commands(CLOUD, "bin/papermill")
@@ -64,7 +72,7 @@ def test_papermill_commands_set_parameters_that_exist(words):
         if name in known and "gpu80" in values.values():
             assert name in values, f"say {name}"
     settings = values.get("SETTINGS", {}) | values.get("GRID", {})
-    assert settings.keys() <= from_command_line(argparse.ArgumentParser(), [])[1].__dict__.keys()
+    assert settings.keys() <= {field.name for field in fields(Config)}
     numbers = [one for value in settings.values() for one in (value if isinstance(value, list) else [value])]
     assert all(isinstance(one, int | float) for one in numbers), "1e-5 without a point is text in YAML"
 

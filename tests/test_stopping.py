@@ -54,6 +54,7 @@ def unharmed() -> Iterator[None]:
 
 
 @pytest.mark.torch
+@pytest.mark.slow
 @pytest.mark.usefixtures("unharmed")
 def test_training_that_is_told_to_stop_ends_its_step_and_goes_on_from_there(tmp_path, capsys):
     pytest.importorskip("transformers", reason="training needs the model's packages: make setup")
