@@ -7,6 +7,7 @@ Writes `outputs/<run>/notebooks/*.ipynb` (executed copies), joined in `outputs/<
 where a model was trained or evaluated `outputs/<run>/report.html` (pipeline/report_page.py). Both load
 nothing from the network. A parameter goes to the notebooks that declare it; the run's name goes to RUN.
 If a notebook fails the chain stops there, the page shows the error in its place, and the exit code is 1.
+On SIGTERM training writes a checkpoint and the exit code is 143; the same command goes on from there.
 """
 
 import argparse
@@ -21,6 +22,7 @@ import nbformat
 
 from envs.retail.files import whole_file
 from pipeline.runs import execute, run_folder
+from pipeline.stopping import passed_on, stop
 
 # Seconds of the notebooks with the tiny model on two cores; only their proportions matter.
 USUAL = {"00": 4, "01": 13, "02": 197, "03": 245, "04": 54, "05": 18}
@@ -53,7 +55,7 @@ def run_chain(
         left = time_left(notebooks[:number], notebooks[number:], perf_counter() - start)
         print(f"[{number + 1}/{len(notebooks)}] {notebook.stem}{left} …", end=" ", flush=True)
         begun = perf_counter()
-        failed = not _execute(notebook, copy, chosen)
+        failed = not _execute(notebook, copy, chosen, run)
         print(f"{'failed after ' if failed else ''}{perf_counter() - begun:.0f} s", flush=True)
         executed.append(copy)
         if failed:
@@ -108,16 +110,24 @@ def write_page(notebooks: Iterable[Path], report: Path, title: str) -> None:
         out.write(html)
 
 
-def _execute(notebook: Path, copy: Path, parameters: dict[str, Any]) -> bool:
-    """Run one notebook; whether it went through."""
+def _execute(notebook: Path, copy: Path, parameters: dict[str, Any], run: str) -> bool:
+    """Run one notebook; whether it went through. Told to stop, it ends the chain."""
     from papermill.exceptions import PapermillExecutionError
 
-    try:
-        execute(notebook, copy, parameters)
-    except PapermillExecutionError as error:
-        print(f"\n{error.ename} in cell {error.exec_count}: {error.evalue}", file=sys.stderr)
-        return False
-    return True
+    failure = None
+    with passed_on() as told:
+        try:
+            execute(notebook, copy, parameters)
+        except PapermillExecutionError as error:
+            failure = f"{error.ename} in cell {error.exec_count}: {error.evalue}"
+        except RuntimeError:  # the kernel is dead: what does not train ends at once when it is told to
+            if not told:
+                raise
+    if told:
+        stop(f"\nstopped by SIGTERM in {notebook.stem}: the same command goes on with the run {run!r}")
+    if failure:
+        print(f"\n{failure}", file=sys.stderr)
+    return not failure
 
 
 def _joined(notebooks: Iterable[Path], title: str) -> nbformat.NotebookNode:

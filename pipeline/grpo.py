@@ -33,6 +33,7 @@ from pipeline.grpo_rewards import Reward, episode_reward, shuffled
 from pipeline.grpo_rollouts import customer_rollouts, serve, validation
 from pipeline.runs import run_folder
 from pipeline.sft import FINISHED, get_last_checkpoint, put_weights
+from pipeline.stopping import train_or_stop
 from pipeline.task_sets import tasks_for
 
 if TYPE_CHECKING:
@@ -201,7 +202,7 @@ def run_to_its_end(trainer: Any, tokenizer: Any) -> None:
     output = Path(trainer.args.output_dir)
     last = get_last_checkpoint(output)
     start = perf_counter()
-    trainer.train(resume_from_checkpoint=last)
+    train_or_stop(trainer, last)
     record = {
         "history": trainer.state.log_history,
         "resumed_from": last,

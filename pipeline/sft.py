@@ -29,6 +29,7 @@ from envs.retail.files import read_json, whole_file
 from pipeline.config import Config, from_command_line
 from pipeline.datasets import Row, to_dataset
 from pipeline.runs import run_folder
+from pipeline.stopping import train_or_stop
 from pipeline.task_sets import rows_for
 
 if TYPE_CHECKING:
@@ -194,7 +195,7 @@ def train_sft(
         trainer.add_callback(callback)
     last = get_last_checkpoint(output)
     start = perf_counter()
-    trainer.train(resume_from_checkpoint=last)
+    train_or_stop(trainer, last)
     return _saved(model, tokenizer, trainer, last, perf_counter() - start)
 
 

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from pipeline import model
 from pipeline.config import PREFIX, PROFILES, PROMPT_TOKENS, Config, from_command_line, resolve, with_changes
 
 NO_ENVIRONMENT: dict[str, str] = {}
@@ -133,3 +134,30 @@ def test_prompt_lengths_are_those_of_the_real_vocabulary():
 
     count = token_counter(real_vocabulary())
     assert {mode: count(render(system_messages(mode))) for mode in PROMPT_TOKENS} == PROMPT_TOKENS
+
+
+class _Loader:
+    """Stands in for Unsloth's: keeps what it was asked for."""
+
+    def from_pretrained(self, **settings):
+        self.settings = settings
+        return None, None
+
+
+def _torch_with(name: str, gigabytes: int) -> SimpleNamespace:
+    properties = SimpleNamespace(name=name, total_memory=gigabytes * 2**30)
+    cuda = SimpleNamespace(is_available=lambda: True, get_device_properties=lambda _: properties)
+    return SimpleNamespace(cuda=cuda)
+
+
+@pytest.mark.parametrize(
+    ("gpu", "gigabytes", "profile", "offloaded"),
+    [("NVIDIA GB10", 119, "spark", False), ("NVIDIA H100 80GB HBM3", 79, "gpu80", True)],
+)
+def test_the_embedding_stays_where_it_is_on_unified_memory(monkeypatch, gpu, gigabytes, profile, offloaded):
+    monkeypatch.setitem(sys.modules, "torch", _torch_with(gpu, gigabytes))
+    config = resolve("auto", environ=NO_ENVIRONMENT)
+    assert (config.profile, config.offload_embedding) == (profile, offloaded)
+    loader = _Loader()
+    model._from_pretrained(loader, config, config.model, on_gpu=True)
+    assert loader.settings["offload_embedding"] is offloaded and loader.settings["load_in_4bit"] is True
