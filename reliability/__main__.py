@@ -4,11 +4,11 @@
     python -m reliability --quick --only parser
     python -m reliability --only parser --case 123456      # one case again, with what it found
     python -m reliability --stop-after 400                 # for a while; the same command goes on later
-    python -m reliability --page                           # docs/reliability.md from outputs/reference/reliability
+    python -m reliability --page                           # docs/reliability.md from the results there are
 
 Each trial runs in a process of its own, so that the memory told is its own, and writes
-`outputs/reliability/<name>.json`. What is finished is not run again (`--again` does). In the full setting a finished
-trial's result is copied to `outputs/reference/reliability/`, and the page is written from what lies there.
+`outputs/reliability/<name>.json`. What is finished is not run again (`--again` does). In the full setting a
+finished trial's result is copied to `outputs/reference/reliability/`, and the page is written from there.
 """
 
 from __future__ import annotations
@@ -58,9 +58,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--recorded", type=Path, help="folder with tau-bench's recorded answers")
     parser.add_argument("--out", type=Path, help="folder for states and results")
     parser.add_argument("--list", action="store_true", help="name the trials and stop")
-    parser.add_argument(
-        "--page", action="store_true", help="write the page from the results there are and stop"
-    )
+    parser.add_argument("--page", action="store_true", help="only write the page from the results there are")
     options = parser.parse_args(argv)
     if options.case is not None and len(options.only or ()) != 1:
         parser.error("--case needs one trial: --only NAME")

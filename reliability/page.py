@@ -29,12 +29,12 @@ the results in `outputs/reference/reliability`; nothing in it is typed by hand.
 ```bash
 make reliability                                     # everything in full
 make reliability ARGS="--quick"                      # a small setting of everything; writes no page
-make reliability ARGS="--only NAME"                  # one trial; `--list` names them
+make reliability ARGS="--list"                       # the trials by name; `--only` runs one of them
 ```
 
-A trial is a row of numbered cases. A case is told by its number and the seed, so any of them can be run again by
-itself (`python -m reliability --only NAME --case NUMBER`). A run that was stopped goes on with the same command,
-and what is finished is not run again."""
+A trial is a row of numbered cases. A case is told by its number and the seed, so any of them can be run
+again by itself (`python -m reliability --only NAME --case NUMBER`). A run that was stopped goes on with the
+same command, and what is finished is not run again."""
 
 
 def write_page(folder: Path = REFERENCE, file: Path = PAGE) -> None:
@@ -74,8 +74,8 @@ def _section(trial: Trial, result: Result | None) -> Iterator[str]:
         return
     yield (
         f"{result['done']:,} cases ({result['setting']} setting, seed {result['seed']}), "
-        f"**{result['failed']:,} failures**, {result['seconds']:,.0f} s, most memory {result['peak_mb']:,} MB; "
-        f"{result['date']}, {result['machine']}. Again: `python -m reliability --only {trial.name} --again`."
+        f"**{result['failed']:,} failures**, {result['seconds']:,.0f} s, "
+        f"most memory {result['peak_mb']:,} MB; {result['date']}, {result['machine']}. Again: `python -m reliability --only {trial.name} --again`."
     )
     if result["counts"]:
         yield from ["", *_table(["counted", "times"], [[k, f"{n:,}"] for k, n in result["counts"].items()])]

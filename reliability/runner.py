@@ -34,7 +34,7 @@ TRIED = ("envs", "pipeline", "reliability")  # the code whose change makes a res
 def carry_out(
     trial: Trial, setting: Setting, *, again: bool = False, stop_after: float = inf
 ) -> dict[str, Any]:
-    """Carry out what is left of a trial; returns its result, finished unless `stop_after` seconds were over."""
+    """Carry out what is left of a trial, for `stop_after` seconds at most; returns what is found by then."""
     file = setting.folder / f"{trial.name}.json"
     if reason := trial.unfit(setting):
         return _save(file, {"trial": trial.name, "setting": _name(setting), "not_run": reason})
