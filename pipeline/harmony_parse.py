@@ -245,7 +245,7 @@ def _read_header(pieces: _Pieces) -> str:
         piece = pieces.take()
         if piece is None and "<|channel|>" not in header and not header.startswith(" to=") and header:
             raise Refused(Verdict.BAD_HEADER, f"text without a header: {header[:80]!r}")
-        if piece is None or piece.text in PADDING:
+        if piece is None or (piece.special and piece.text in PADDING):
             raise Refused(Verdict.TRUNCATED, "the text ends before or in a header")
         typed_out = not piece.special and "<" in piece.text  # else "<|channel|>" in words would look special
         if typed_out or (piece.special and piece.text not in ("<|channel|>", "<|constrain|>")):
@@ -293,7 +293,7 @@ def _expect_assistant(pieces: _Pieces) -> None:
     pieces.skip_space_between_messages()
     if pieces.next is None:
         raise Refused(Verdict.TRUNCATED, "the text ends between two messages")
-    if pieces.next.text in PADDING:
+    if pieces.next.special and pieces.next.text in PADDING:
         raise Refused(Verdict.NO_CALL, "the turn stops with no call and no final message")
     if not pieces.take_if("<|start|>"):
         raise Refused(Verdict.BAD_HEADER, f"{pieces.next.text[:40]!r} between two messages")

@@ -1,7 +1,7 @@
-"""A stopwatch with a limit: what takes too long is stopped and told, instead of holding up everything.
+"""A limit on CPU time: what takes too long is stopped and told, instead of holding up everything.
 
 with within(5):
-    parse(text)          # TookTooLong after five seconds
+    parse(text)          # TookTooLong after five seconds of work, however busy the machine is
 """
 
 import signal
@@ -20,10 +20,10 @@ def within(seconds: float) -> Iterator[None]:
     def stop(*_: object) -> None:
         raise TookTooLong(f"more than {seconds:g} s")
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)

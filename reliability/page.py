@@ -75,7 +75,8 @@ def _section(trial: Trial, result: Result | None) -> Iterator[str]:
     yield (
         f"{result['done']:,} cases ({result['setting']} setting, seed {result['seed']}), "
         f"**{result['failed']:,} failures**, {result['seconds']:,.0f} s, "
-        f"most memory {result['peak_mb']:,} MB; {result['date']}, {result['machine']}. Again: `python -m reliability --only {trial.name} --again`."
+        f"most memory {result['peak_mb']:,} MB; {result['date']}, {result['machine']}. "
+        f"Again: `python -m reliability --only {trial.name} --again`."
     )
     if result["counts"]:
         yield from ["", *_table(["counted", "times"], [[k, f"{n:,}"] for k, n in result["counts"].items()])]

@@ -1,5 +1,8 @@
 """All trials, in the order of the page."""
 
+from reliability.answers import ANSWERS
+from reliability.reading import PARSER
+from reliability.tokens import TOKENS
 from reliability.trial import Trial
 
-TRIALS: tuple[Trial, ...] = ()
+TRIALS: tuple[Trial, ...] = (PARSER, TOKENS, ANSWERS)
