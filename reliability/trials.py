@@ -2,7 +2,8 @@
 
 from reliability.answers import ANSWERS
 from reliability.reading import PARSER
+from reliability.shop import SHOP
 from reliability.tokens import TOKENS
 from reliability.trial import Trial
 
-TRIALS: tuple[Trial, ...] = (PARSER, TOKENS, ANSWERS)
+TRIALS: tuple[Trial, ...] = (PARSER, TOKENS, ANSWERS, SHOP)
