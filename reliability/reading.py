@@ -167,5 +167,5 @@ def _smallest(draft: Draft, read: Callable[[str], tuple[Problem, Verdict]]) -> s
 
 
 PARSER = Trial(
-    "parser", "Harmony and plan parser", ABOUT, run, sized(full=1_000_000, quick=2_000), piece=5_000
+    "parser", "Harmony and plan parser", ABOUT, run, sized(full=1_000_000, quick=1_000), piece=5_000
 )

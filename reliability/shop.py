@@ -169,4 +169,4 @@ def _whole(actions: list[Action]) -> Problem:
     return "" if same else "the hash is not that of the plain JSON"
 
 
-SHOP = Trial("shop", "The shop", ABOUT, run, sized(full=200_000, quick=600), piece=2_000)
+SHOP = Trial("shop", "The shop", ABOUT, run, sized(full=200_000, quick=400), piece=2_000)

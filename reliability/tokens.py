@@ -164,7 +164,7 @@ TOKENS = Trial(
     "Harmony parser on token ids",
     ABOUT,
     run,
-    sized(full=250_000, quick=600),
+    sized(full=100_000, quick=400),
     piece=2_000,
     unfit=_unfit,
 )
