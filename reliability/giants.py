@@ -125,7 +125,7 @@ def _act(text: str) -> Any:
     return env.score()
 
 
-_SWITCHES = Switches()
+_NONE = Switches()
 READERS: tuple[tuple[str, Callable[[str], Any]], ...] = (
     ("harmony", lambda text: parse(text, NAMES)),
     ("harmony, as a final message", lambda text: parse(_FINAL.format(text), NAMES)),
@@ -134,10 +134,10 @@ READERS: tuple[tuple[str, Callable[[str], Any]], ...] = (
     ("plan", lambda text: parse_plan(text, NAMES)),
     ("plan in a turn", lambda text: parse_plan_turn(_FINAL.format(text), NAMES)),
     ("escape and unescape", lambda text: unescape(escape(text))),
-    ("ToolRL's reward", lambda text: compute_score(text, _TRUTH, switches=_SWITCHES)),
+    ("ToolRL's reward", lambda text: compute_score(text, _TRUTH, switches=_NONE)),
     (
         "ToolRL's reward, as a call",
-        lambda text: compute_score(_CALL.format(text), _TRUTH, switches=_SWITCHES),
+        lambda text: compute_score(_CALL.format(text), _TRUTH, switches=_NONE),
     ),
     ("GSM8K, strict", answers.strict_answer),
     ("GSM8K, flexible", answers.flexible_answer),

@@ -3,7 +3,7 @@
     python -m reliability --only recorded --recorded ../shared/fixtures/tau_bench_retail
 
 The folder holds users, products and orders, `replay_inputs.jsonl.gz` (sequences of calls, each on fresh data)
-and `replay_expected_sample.jsonl.gz` (what was answered, as sha256 of each text, and of the database at the end).
+and `replay_expected_sample.jsonl.gz` (the answers: sha256 of each text, and of the database at the end).
 """
 
 from __future__ import annotations
@@ -50,11 +50,9 @@ def differences(shop: Shop, record: Mapping[str, Any], wanted: Mapping[str, Any]
 
 
 def _right(text: str, digest: str) -> bool:
-    return (
-        text.startswith("Error")
-        if digest == ANY_ERROR
-        else hashlib.sha256(text.encode()).hexdigest() == digest
-    )
+    if digest == ANY_ERROR:
+        return text.startswith("Error")
+    return hashlib.sha256(text.encode()).hexdigest() == digest
 
 
 def run(cases: range, setting: Setting) -> Found:
@@ -81,6 +79,4 @@ def _unfit(setting: Setting) -> str:
     return f"the folder of recordings lacks {missing[0]}" if missing else ""
 
 
-RECORDED = Trial(
-    "recorded", "Beside tau-bench's recorded answers", ABOUT, run, _cases, piece=50, unfit=_unfit
-)
+RECORDED = Trial("recorded", "Recorded answers of tau-bench", ABOUT, run, _cases, piece=50, unfit=_unfit)
