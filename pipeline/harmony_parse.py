@@ -24,7 +24,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.harmony import Analysis, Call, Final, Message, Preamble, ToolResult, User, unescape
 from pipeline.strict import Refused, Verdict, check_arguments, read_object
@@ -134,8 +134,7 @@ def check_call(parsed: Parsed, tools: Mapping[str, Mapping[str, Any]]) -> Parsed
     return replace(parsed, verdict=Verdict.BAD_ARGUMENTS, reason=problem) if problem else parsed
 
 
-@dataclass(frozen=True)
-class _Piece:
+class _Piece(NamedTuple):
     text: str
     special: bool
 
