@@ -32,7 +32,7 @@ from reliability.transcripts import START
 from reliability.trial import Found, Setting, Trial
 
 SIZES = (100_000, 1_000_000, 10_000_000)
-QUICK_SIZES = (20_000,)
+QUICK_SIZES = (5_000,)
 SECONDS, SECONDS_EACH = 2, 4  # allowed in all, and for each million characters
 BYTES_EACH = 250  # of memory, for each character
 

@@ -9,6 +9,7 @@ made of.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from random import Random
@@ -16,7 +17,7 @@ from typing import Any
 
 from envs.retail.tools import TOOLS
 from pipeline.harmony import CallForm, Message, render
-from pipeline.harmony_parse import Parsed, check_call, parse, parse_transcript
+from pipeline.harmony_parse import SPECIAL, Parsed, check_call, parse, parse_transcript
 from pipeline.plan import MAX_CALLS, parse_plan, parse_plan_turn, render_plan
 from pipeline.strict import Verdict
 from reliability import hostile
@@ -31,6 +32,22 @@ FORMS: tuple[CallForm, ...] = ("role", "channel")
 MAX_REASON = 2_000  # characters: it quotes up to 160, and an odd one is quoted as ten
 Problem = str  # "" where the input holds
 
+# What a turn must look like, told anew: thoughts and preambles, then a call or a final message, then padding.
+_BODY = rf"(?:(?!{SPECIAL.pattern}).)*"
+_BEFORE = rf"<\|channel\|>(?:analysis|commentary)<\|message\|>{_BODY}<\|end\|>\s*<\|start\|>assistant"
+_TO = r" to=functions\.[A-Za-z0-9_-]{1,64}"
+_CALL = rf"(?:{_TO}<\|channel\|>commentary|<\|channel\|>commentary{_TO})(?: json| ?<\|constrain\|>json)?"
+_FINAL = rf"(?P<final><\|channel\|>final<\|message\|>{_BODY}<\|return\|>)"
+_LAST = rf"(?:{_CALL}<\|message\|>{_BODY}<\|call\|>|{_FINAL})"
+_TURN = re.compile(rf"(?:{_BEFORE})*{_LAST}(?:<\|endoftext\|>|<\|reserved_200017\|>)*", re.DOTALL)
+_IN_CALL = (
+    "bad_json",
+    "duplicate_key",
+    "not_object",
+    "unknown_tool",
+    "trailing",
+)  # the form says nothing of these
+
 ABOUT = f"""
 Inputs for the strict reader of harmony (`pipeline/harmony_parse.py`) and of plans (`pipeline/plan.py`):
 right turns and episodes in both call forms, the same after mutations (special tokens and words dropped,
@@ -38,9 +55,10 @@ doubled, moved, swapped, split, replaced, cut off; JSON with duplicate keys, hug
 broken strings), random bytes and characters, half surrogate pairs. Every fifth is a plan.
 
 Each must hold: nothing raises; the same input twice gives the same result; there is a verdict, with a
-reason of at most {MAX_REASON:,} characters where it is refused; what is accepted, written anew in both
-call forms, reads the same; right ones are accepted and read as what they were made of; no input takes
-more than a second of CPU.
+reason of at most {MAX_REASON:,} characters where it is refused; what is accepted has the form of a
+turn, told anew as one pattern, and what has it is refused for nothing but the JSON of its call; what is
+accepted, written anew in both call forms, reads the same; right ones are accepted and read as what they
+were made of; no input takes more than a second of CPU.
 """
 
 
@@ -51,7 +69,18 @@ def read_turn(text: str, messages: Sequence[Message] | None = None) -> tuple[Pro
         return "read differently the second time", parsed.verdict
     if messages is not None and _transcript(text) != list(messages):
         return f"what is right is read otherwise: {parsed.verdict} ({parsed.reason})", parsed.verdict
-    return of_one(parsed) or written_anew(parsed) or _beside(text, parsed), parsed.verdict
+    problem = of_one(parsed) or _of_form(text, parsed) or written_anew(parsed) or _beside(text, parsed)
+    return problem, parsed.verdict
+
+
+def _of_form(text: str, parsed: Parsed) -> Problem:
+    """What is well-formed has the form of a turn; what has the form is refused for its call alone."""
+    form = _TURN.fullmatch(text)
+    if parsed.well_formed and not form:
+        return "accepted without the form of a turn"
+    if form and not parsed.well_formed and (form["final"] or parsed.verdict not in _IN_CALL):
+        return f"refused as {parsed.verdict} ({parsed.reason}) in spite of its form"
+    return ""
 
 
 def _transcript(text: str) -> list[Message] | None:

@@ -114,6 +114,13 @@ def _replace(rng: Random, pieces: Pieces) -> Pieces:
     return _changed(rng, pieces, lambda piece: new)
 
 
+def _other_special(rng: Random, pieces: Pieces) -> Pieces:
+    """One special token in the place of another, such as <|end|> where a call ends."""
+    there = [n for n, piece in enumerate(pieces) if piece in hostile.SPECIALS]
+    at = rng.choice(there[-1:] + there) if there else 0
+    return [*pieces[:at], rng.choice(hostile.SPECIALS[:8]), *pieces[at + 1 :]]
+
+
 def _insert(rng: Random, pieces: Pieces) -> Pieces:
     new = rng.choice(rng.choice((hostile.SPECIALS, hostile.HEADERS, hostile.LOOK_ALIKES, hostile.ODD)))
     return _changed(rng, pieces, lambda piece: _inserted(rng, piece, new))
@@ -167,6 +174,8 @@ MUTATIONS: tuple[tuple[str, Callable[[Random, Pieces], Pieces]], ...] = (
     ("pieces swapped", _swap),
     ("piece split", _split),
     ("piece replaced", _replace),
+    ("special token exchanged", _other_special),
+    ("special token exchanged", _other_special),
     ("something put in", _insert),
     ("character changed", _characters),
     ("cut off", _cut),
