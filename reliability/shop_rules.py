@@ -4,6 +4,7 @@
 
 * a call that failed, and one that only looks, changes nothing;
 * a write changes the order it names and its owner's gift cards, or the address of the user it names;
+* what was done is what the arguments ask for;
 * an order's status is a legal one and follows from the one before by this very tool;
 * references: items are variants of their product at its price, payment methods are the owner's;
 * money: what is booked on an order to a gift card is what moves its balance, which is never negative; an
@@ -82,6 +83,7 @@ class Witness:
             _said(answer, after)
             or order_problem(action.name, before, after, shop)
             or money_problem(before, after, self._user(owner), self.database.users[owner])
+            or asked_problem(arguments, before, after)
             or request_problem(after, self.database.users[owner], shop)
         )
 
@@ -103,6 +105,34 @@ def _only(allowed: set[str], before: Record, after: Record) -> Problem:
         field for field in before.keys() | after.keys() if before.get(field) != after.get(field)
     } - allowed
     return f"fields changed that may not: {sorted(wrong)}" if wrong else ""
+
+
+def asked_problem(arguments: dict[str, Any], before: Record, after: Record) -> Problem:
+    """What was done is what the arguments ask for: the items, the payment method, the reason, the address."""
+    booked = after["payment_history"][len(before["payment_history"]) :]
+    old, new = list(arguments.get("item_ids", ())), list(arguments.get("new_item_ids", ()))
+    items, had = (Counter(item["item_id"] for item in order["items"]) for order in (after, before))
+    done: dict[str, tuple[Any, Any]] = {
+        "cancelled": (after.get("cancel_reason"), arguments.get("reason")),
+        "pending (item modified)": (items, had - Counter(old) + Counter(new)),
+        "return requested": (after.get("return_items"), sorted(old)),
+        "exchange requested": (
+            (after.get("exchange_items"), after.get("exchange_new_items")),
+            (sorted(old), sorted(new)),
+        ),
+        "pending": (after["address"], {**before["address"], **_only_address(arguments)}),
+    }
+    found, asked = done[after["status"]]
+    if found != asked:
+        return f"asked for {asked}, done {found}"
+    methods = {booked[0]["payment_method_id"]} if booked and "payment_method_id" in arguments else set()
+    methods |= {after[key] for key in after if key.endswith("_payment_method_id") and key not in before}
+    return "" if methods <= {arguments.get("payment_method_id")} else f"paid with {methods}"
+
+
+def _only_address(arguments: dict[str, Any]) -> dict[str, Any]:
+    fields = ("address1", "address2", "city", "state", "country", "zip")
+    return {field: arguments[field] for field in fields if field in arguments}
 
 
 def order_problem(tool: str, before: Record, after: Record, shop: Shop) -> Problem:
