@@ -37,7 +37,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-fast train report notebook bench lint format data tiny-base reference address scaleout-test clean check lock lock-check newest
+.PHONY: help setup demo test test-fast train report notebook bench lint format data tiny-base reference address scaleout-test clean check lock lock-check newest reliability
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,9 @@ notebook: $(LAB)  ## open the notebooks in JupyterLab
 
 bench: $(DEV)  ## time the shop: reset, tools, episodes, memory, threads
 	@$(PY) -m benchmarks.retail $(ARGS)
+
+reliability: $(DEV) $(MODEL_SET)  ## try to break it: hostile input and faults by the million; writes docs/reliability.md
+	@$(PY) -m reliability $(ARGS)
 
 lint: $(DEV)  ## check code, which way imports point, and that notebooks hold no output
 	@$(VENV)/bin/ruff check .
