@@ -1,5 +1,6 @@
 """All trials, in the order of the page."""
 
+from reliability.faults import kill
 from reliability.trial import Trial
 
-TRIALS: tuple[Trial, ...] = ()
+TRIALS: tuple[Trial, ...] = (kill.TRIAL,)
