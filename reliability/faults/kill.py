@@ -31,12 +31,13 @@ def run(cases: range, setting: Setting) -> Found:
     found = Found()
     lasting, whole = _undisturbed(setting)
     for case in cases:
-        folder = _emptied(setting.folder / "kill" / f"case-{case}")
-        _pass(case, folder / "run", lasting, setting, found)
-        if not found.failed:
-            _compare(case, whole, folder / "run", found)
-        if not found.failed:
+        folder, one = _emptied(setting.folder / "kill" / f"case-{case}"), Found()
+        _pass(case, folder / "run", lasting, setting, one)
+        if not one.failed:
+            _compare(case, whole, folder / "run", one)
+        if not one.failed:  # else its run folder stays to be looked at
             shutil.rmtree(folder)
+        found.merge(one)
     return found
 
 
@@ -63,9 +64,8 @@ def _emptied(folder: Path) -> Path:
 def _pass(case: int, run: Path, lasting: dict[Stage, float], setting: Setting, found: Found) -> None:
     """All stages, each started again until it comes to its end; a moment that was missed is drawn again."""
     random = Random(f"kill/{setting.seed}/{case}")
-    moments = [
-        random.uniform(0, sum(lasting.values())) for _ in range(KILLS["quick" if setting.quick else "full"])
-    ]
+    length, kills = sum(lasting.values()), KILLS["quick" if setting.quick else "full"]
+    moments = [random.uniform(0, length) for _ in range(kills)]
     missed = 0
     for stage, seconds in lasting.items():
         due = [moment for moment in moments if 0 <= moment < seconds]
@@ -82,7 +82,7 @@ def _pass(case: int, run: Path, lasting: dict[Stage, float], setting: Setting, f
 
 
 def _through(case: int, stage: Stage, run: Path, due: list[float], found: Found) -> int:
-    """Start a stage until it ends by itself, killed at the moments that are due; returns how many were missed."""
+    """Start a stage until it ends by itself, killed at moments that are due; returns how many were missed."""
     while True:
         after = due.pop() if due else None
         ended = attempt(stage, run, after)

@@ -168,10 +168,9 @@ def end_of(run: Path) -> dict[str, str]:
     found["metrics.jsonl"] = _numbers([line for line in log if "train_runtime" not in line])
     found["episodes.jsonl"] = _numbers(map(json.loads, (run / "episodes.jsonl").read_text().splitlines()))
     for file in sorted((run / "evaluation").glob("*.jsonl")):
-        records = sorted(
-            map(json.loads, file.read_text().splitlines()), key=lambda one: (one["id"], one["trial"])
-        )
-        found[f"episodes of {file.stem}"] = _numbers(records)
+        records = map(json.loads, file.read_text(encoding="utf-8").splitlines())
+        ordered = sorted(records, key=lambda one: (one["id"], one["trial"]))
+        found[f"episodes of {file.stem}"] = _numbers(ordered)
     page = (run / "report.html").read_text(encoding="utf-8").replace(str(run), "RUN")
     found["tables of the report"] = _digest("".join(re.findall(r"(?s)<table.*?</table>", page)))
     found["files"] = _digest("\n".join(sorted(_names(run))))
