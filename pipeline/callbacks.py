@@ -31,7 +31,8 @@ def metrics_log(run: Path, stage: str) -> Any:
     class MetricsLog(TrainerCallback):
         def on_train_begin(self, args, state, control, **kwargs):
             if state.is_world_process_zero:  # what a killed run did after its last checkpoint is done again
-                forget_steps(run / "metrics.jsonl", stage, state.global_step + 1)
+                begun = state.global_step + 1 if state.global_step else 0
+                forget_steps(run / "metrics.jsonl", stage, begun)
                 forget_steps(run / "episodes.jsonl", stage, state.global_step)  # sampled before their step
 
         def on_log(self, args, state, control, logs=None, **kwargs):

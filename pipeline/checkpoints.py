@@ -52,15 +52,19 @@ def broken(checkpoint: Path) -> str:
     """What is wrong with a checkpoint, or ""."""
     if not (checkpoint / STATE).is_file():
         return f"it has no {STATE}, so it was not written to its end"
-    for file in sorted(checkpoint.iterdir()):
-        if file.suffix == ".json" and not _is_json(file):
-            return f"{file.name} is no whole JSON"
-        if file.suffix == ".safetensors" and not _is_as_long_as_it_says(file):
-            return f"{file.name} is cut off or damaged"
-        if file.suffix in ARCHIVES and not _is_archive(file):
-            return f"{file.name} is cut off or damaged"
+    if damage := damaged(checkpoint):
+        return damage
     if not any(checkpoint.glob("*.safetensors")) and not any(part.is_dir() for part in checkpoint.iterdir()):
         return "it holds no weights"
+    return ""
+
+
+def damaged(folder: Path) -> str:
+    """Which of a folder's files is cut off or damaged, or ""."""
+    for file in sorted(folder.iterdir()):
+        sound = _SOUND.get(file.suffix)
+        if sound and not sound(file):
+            return f"{file.name} is cut off or damaged"
     return ""
 
 
@@ -91,6 +95,9 @@ def _is_archive(file: Path) -> bool:
             return archive.testzip() is None
     except (zipfile.BadZipFile, OSError, EOFError):
         return False
+
+
+_SOUND = {".json": _is_json, ".safetensors": _is_as_long_as_it_says, **dict.fromkeys(ARCHIVES, _is_archive)}
 
 
 def trained_to_the_end(trainer: Any, last: str | None) -> list[dict[str, float]]:

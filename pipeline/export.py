@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envs.retail.database import Shop
-from envs.retail.files import whole_folder
+from envs.retail.files import FileError, whole_folder
 from pipeline.config import Config, from_command_line, with_changes
 from pipeline.model import ModelError
 from pipeline.report import left_aligned
@@ -218,7 +218,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         adapter = stage_adapter(run, options.stage)
     if adapter is None:
         parser.error("the base is no export: name a stage that was trained")
-    with clear_errors(parser, ModelError):
+    with clear_errors(parser, ModelError, FileError):
         exports = export_model(config, adapter, run / "export", options.forms)
     for export in exports:
         where = export.folder or "not written"

@@ -26,7 +26,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from envs.retail.database import Shop
-from envs.retail.files import read_json, whole_file, whole_folder
+from envs.retail.files import FileError, read_json, whole_file, whole_folder
 from envs.retail.tasks import Task
 from pipeline.checkpoints import FINISHED, get_last_checkpoint, keep_newest, put_weights, trained_to_the_end
 from pipeline.config import Config, from_command_line
@@ -236,7 +236,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"{adapter} is missing: run `python -m pipeline.sft --run {options.run}` first")
     with clear_errors(parser, ValueError, OSError):
         config.save(run / "grpo")
-    with clear_errors(parser, ModelError):
+    with clear_errors(parser, ModelError, FileError):
         model, tokenizer = load_model(config, adapter)
         result = train_grpo(model, tokenizer, Shop.load(), config, grpo_arguments(config, run))
     resumed = f", resumed from {result.resumed_from}" if result.resumed_from else ""

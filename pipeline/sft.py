@@ -25,7 +25,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from envs.retail.database import Shop
-from envs.retail.files import read_json, whole_file, whole_folder
+from envs.retail.files import FileError, read_json, whole_file, whole_folder
 from pipeline.checkpoints import FINISHED, get_last_checkpoint, keep_newest, put_weights, trained_to_the_end
 from pipeline.config import Config, from_command_line
 from pipeline.datasets import Row, to_dataset
@@ -247,7 +247,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with clear_errors(parser, ValueError, OSError):
         run = run_folder(options.run)
         config.save(run)
-    with clear_errors(parser, ModelError):
+    with clear_errors(parser, ModelError, FileError):
         result = _warmed_up(config, run)
     resumed = f", resumed from {result.resumed_from}" if result.resumed_from else ""
     print(f"{result.adapter}: {result.seconds} s, {result.trainable:,} weights trained{resumed}")

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
-from functools import cache
 from pathlib import Path
 from random import Random
 
-from reliability.faults.passes import Ended, Stage, attempt, end_of, load_once, log_of, stages
+from reliability.faults.passes import (
+    Ended,
+    Stage,
+    attempt,
+    emptied,
+    end_of,
+    last_words,
+    needs_torch,
+    undisturbed,
+)
 from reliability.trial import Found, Setting, Trial, sized
 
 KILLS = {"full": 5, "quick": 2}  # in one pass
@@ -29,9 +36,9 @@ and not into imports; the quick setting kills twice, evaluates one stage and exp
 def run(cases: range, setting: Setting) -> Found:
     """One killed pass a case."""
     found = Found()
-    lasting, whole = _undisturbed(setting)
+    lasting, whole, _ = undisturbed(setting)
     for case in cases:
-        folder, one = _emptied(setting.folder / "kill" / f"case-{case}"), Found()
+        folder, one = emptied((setting.folder / "kill" / f"case-{case}").resolve()), Found()
         _pass(case, folder / "run", lasting, setting, one)
         if not one.failed:
             _compare(case, whole, folder / "run", one)
@@ -39,26 +46,6 @@ def run(cases: range, setting: Setting) -> Found:
             shutil.rmtree(folder)
         found.merge(one)
     return found
-
-
-@cache
-def _undisturbed(setting: Setting) -> tuple[dict[Stage, float], dict[str, str]]:
-    """How long each stage takes where nobody kills it, and what the pass comes to."""
-    load_once()
-    run = _emptied(setting.folder / "kill" / "undisturbed") / "run"
-    lasting = {}
-    for stage in stages(setting.quick):
-        ended = attempt(stage, run)
-        if ended.code:
-            raise RuntimeError(f"{stage.name} fails undisturbed: {_last_words(run)}")
-        lasting[stage] = ended.seconds
-    return lasting, end_of(run)
-
-
-def _emptied(folder: Path) -> Path:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    return folder
 
 
 def _pass(case: int, run: Path, lasting: dict[Stage, float], setting: Setting, found: Found) -> None:
@@ -96,7 +83,7 @@ def _through(case: int, stage: Stage, run: Path, due: list[float], found: Found)
 
 def _judge(case: int, stage: Stage, run: Path, ended: Ended, found: Found) -> None:
     if ended.code:
-        found.fail(case, f"{stage.name} does not finish when started again: {_last_words(run)}")
+        found.fail(case, f"{stage.name} does not finish when started again: {last_words(run)}")
 
 
 def _compare(case: int, whole: dict[str, str], run: Path, found: Found) -> None:
@@ -108,13 +95,6 @@ def _compare(case: int, whole: dict[str, str], run: Path, found: Found) -> None:
     found.counts["of these to the last bit the same"] += len(whole) - len(differing)
 
 
-def _last_words(run: Path) -> str:
-    return " ".join(log_of(run).read_text(errors="replace").split())[-300:]
-
-
-def _needs(setting: Setting) -> str:
-    missing = [name for name in ("torch", "unsloth", "trl") if importlib.util.find_spec(name) is None]
-    return f"needs {', '.join(missing)}: `make setup MODEL=cpu`" if missing else ""
-
-
-TRIAL = Trial("kill", "Killed at random moments", ABOUT, run, sized(full=10, quick=1), piece=1, unfit=_needs)
+TRIAL = Trial(
+    "kill", "Killed at random moments", ABOUT, run, sized(full=10, quick=1), piece=1, unfit=needs_torch
+)

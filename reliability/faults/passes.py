@@ -12,17 +12,23 @@ already imported torch: a kill then falls into work instead of into ten seconds 
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import os
 import re
+import shutil
 import signal
+import subprocess
 import sys
 import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from reliability.trial import Setting
 
 ROOT = Path(__file__).parents[2]
 SMALL = {
@@ -83,6 +89,33 @@ def load_once() -> None:
     torch.set_num_threads(1)
 
 
+def needs_torch(setting: Setting) -> str:
+    """Why no pass can be made here, or ""."""
+    missing = [name for name in ("torch", "unsloth", "trl") if importlib.util.find_spec(name) is None]
+    return f"needs {', '.join(missing)}: `make setup MODEL=cpu`" if missing else ""
+
+
+@cache
+def undisturbed(setting: Setting) -> tuple[dict[Stage, float], dict[str, str], Path]:
+    """How long each stage takes where nothing disturbs it, what the pass comes to, and its run folder."""
+    load_once()
+    run = emptied((setting.folder / "undisturbed").resolve()) / "run"
+    lasting = {}
+    for stage in stages(setting.quick):
+        ended = attempt(stage, run)
+        if ended.code:
+            raise RuntimeError(f"{stage.name} fails undisturbed: {last_words(run)}")
+        lasting[stage] = ended.seconds
+    return lasting, end_of(run), run
+
+
+def emptied(folder: Path) -> Path:
+    """The folder, with nothing in it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
 @dataclass(frozen=True)
 class Ended:
     """How an attempt at a stage went."""
@@ -124,6 +157,11 @@ def log_of(run: Path) -> Path:
     return run.parent / "log.txt"
 
 
+def last_words(run: Path, length: int = 300) -> str:
+    """The end of what the stages printed."""
+    return " ".join(log_of(run).read_text(errors="replace").split())[-length:]
+
+
 def _become(stage: Stage, run: Path, before: Callable[[], None] | None) -> None:
     """The forked process: the stage's command, from its first line to its exit code."""
     code = 1
@@ -131,20 +169,31 @@ def _become(stage: Stage, run: Path, before: Callable[[], None] | None) -> None:
         os.setsid()
         os.chdir(run.parent)  # Unsloth writes its compiled modules here, a pass's own
         sys.path.insert(0, str(ROOT))
-        with log_of(run).open("a") as log:
-            for stream in (1, 2):
-                os.dup2(log.fileno(), stream)
-            if before:
-                before()
-            code = _main(stage, run)
-            sys.stdout.flush()
+        log = _through_a_pipe(log_of(run))
+        if before:
+            before()
+        code = _main(stage, run)
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else 1
     except BaseException:
         traceback.print_exc()
     finally:
+        sys.stdout.flush()
         sys.stderr.flush()
+        os.close(1)
+        os.close(2)
+        log.wait()
         os._exit(code)
+
+
+def _through_a_pipe(file: Path) -> subprocess.Popen[bytes]:
+    """Let another process write the log: what is taken away from this one is not for the log."""
+    with file.open("a") as out:
+        writer = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=out)
+    for stream in (1, 2):
+        os.dup2(writer.stdin.fileno(), stream)
+    writer.stdin.close()
+    return writer
 
 
 def _main(stage: Stage, run: Path) -> int:
@@ -165,6 +214,7 @@ def end_of(run: Path) -> dict[str, str]:
         history = json.loads((run / stage / "finished.json").read_text())["history"]
         found[f"history of {stage}"] = _numbers([line for line in history if "train_runtime" not in line])
     log = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    log.sort(key=lambda line: (line["stage"], line["step"]))
     found["metrics.jsonl"] = _numbers([line for line in log if "train_runtime" not in line])
     found["episodes.jsonl"] = _numbers(map(json.loads, (run / "episodes.jsonl").read_text().splitlines()))
     for file in sorted((run / "evaluation").glob("*.jsonl")):
