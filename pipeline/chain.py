@@ -10,6 +10,7 @@ If a notebook fails the chain stops there, the page shows the error in its place
 """
 
 import argparse
+import html
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -103,9 +104,9 @@ def write_page(notebooks: Iterable[Path], report: Path, title: str) -> None:
         template_file="report.html.j2",
         embed_images=True,
     )
-    html, _ = exporter.from_notebook_node(_joined(notebooks, title))
+    page, _ = exporter.from_notebook_node(_joined(notebooks, title))
     with whole_file(report) as out:
-        out.write(html)
+        out.write(page)
 
 
 def _execute(notebook: Path, copy: Path, parameters: dict[str, Any]) -> bool:
@@ -122,6 +123,7 @@ def _execute(notebook: Path, copy: Path, parameters: dict[str, Any]) -> bool:
 
 def _joined(notebooks: Iterable[Path], title: str) -> nbformat.NotebookNode:
     """One notebook that holds all cells, each part under an anchor of its own."""
+    title = html.escape(title)  # a run's name may be anything
     contents, cells = [f"# {title}", ""], []
     markdown = nbformat.v4.new_markdown_cell
     for path in notebooks:
