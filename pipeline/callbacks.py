@@ -15,6 +15,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from envs.retail.files import append_line, whole_file
 from pipeline.report import new_figure
 
 if TYPE_CHECKING:
@@ -22,18 +23,42 @@ if TYPE_CHECKING:
 
 
 def metrics_log(run: Path, stage: str) -> Any:
-    """A callback that writes every log entry of the trainer as one JSON line."""
+    """A callback that writes every log entry of the trainer as one JSON line, each step's once."""
     from transformers import TrainerCallback
 
     class MetricsLog(TrainerCallback):
+        def on_train_begin(self, args, state, control, **kwargs):
+            if state.is_world_process_zero:  # what a killed run did after its last checkpoint is done again
+                begun = state.global_step + 1 if state.global_step else 0
+                forget_steps(run / "metrics.jsonl", stage, begun)
+                forget_steps(run / "episodes.jsonl", stage, state.global_step)  # sampled before their step
+
         def on_log(self, args, state, control, logs=None, **kwargs):
             if state.is_world_process_zero and logs:
                 run.mkdir(parents=True, exist_ok=True)
                 numbers = {key: value for key, value in logs.items() if isinstance(value, int | float)}
-                with (run / "metrics.jsonl").open("a", encoding="utf-8") as out:
-                    out.write(json.dumps({"stage": stage, "step": state.global_step, **numbers}) + "\n")
+                append_line(run / "metrics.jsonl", {"stage": stage, "step": state.global_step, **numbers})
 
     return MetricsLog()
+
+
+def forget_steps(file: Path, stage: str, first: int) -> None:
+    """Remove a stage's lines from a step on, and half a line at the end; other lines stay as they are."""
+    if not file.exists():
+        return
+    text = file.read_bytes().decode("utf-8", "surrogateescape")
+    lines = [line for line in text[: text.rfind("\n") + 1].split("\n") if line]
+    kept = [line for line in lines if not _is_of(line, stage, first)]
+    with whole_file(file) as out:
+        out.buffer.write("".join(f"{line}\n" for line in kept).encode("utf-8", "surrogateescape"))
+
+
+def _is_of(line: str, stage: str, first: int) -> bool:
+    try:
+        entry = json.loads(line)
+        return entry["stage"] == stage and entry["step"] >= first
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return False  # damaged: the report counts such lines
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ On SIGTERM training writes a checkpoint and the exit code is 143; the same comma
 """
 
 import argparse
+import html
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -105,9 +106,9 @@ def write_page(notebooks: Iterable[Path], report: Path, title: str) -> None:
         template_file="report.html.j2",
         embed_images=True,
     )
-    html, _ = exporter.from_notebook_node(_joined(notebooks, title))
+    page, _ = exporter.from_notebook_node(_joined(notebooks, title))
     with whole_file(report) as out:
-        out.write(html)
+        out.write(page)
 
 
 def _execute(notebook: Path, copy: Path, parameters: dict[str, Any], run: str) -> bool:
@@ -132,6 +133,7 @@ def _execute(notebook: Path, copy: Path, parameters: dict[str, Any], run: str) -
 
 def _joined(notebooks: Iterable[Path], title: str) -> nbformat.NotebookNode:
     """One notebook that holds all cells, each part under an anchor of its own."""
+    title = html.escape(title)  # a run's name may be anything
     contents, cells = [f"# {title}", ""], []
     markdown = nbformat.v4.new_markdown_cell
     for path in notebooks:

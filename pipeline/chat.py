@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import queue
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,6 +27,7 @@ from pipeline.episode import Episode
 from pipeline.rollouts import opened
 
 LEAVING = ("", "bye", "goodbye", "quit", "exit")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 SHOWN = 300  # characters of a tool's answer
 
 
@@ -100,7 +102,11 @@ def _typed() -> Iterator[str]:
 
 
 def spelled(turn: Turn) -> str:
-    """One turn as a line or two to read."""
+    """One turn as a line or two to read; a terminal is shown no control characters."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", _spelled(turn))
+
+
+def _spelled(turn: Turn) -> str:
     if turn.action.name == RESPOND:
         reply = "" if STOP in turn.observation else f"\nyou: {turn.observation}"
         return f"agent: {turn.action.arguments.get('content', '')}{reply}"

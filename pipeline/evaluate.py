@@ -11,8 +11,9 @@
 
 With one trial the model is greedy, with several it samples at the config's temperature. Each episode is one
 JSON line (pipeline/episode_records.py), written as soon as it has ended; a killed evaluation goes on with the
-episodes that are missing, and an episode's chance depends on its task and trial only, so shards and resumed
-runs play what one run would have played. tau-bench's own tasks: `--tau-bench PATH` (pipeline/tau_bench.py).
+episodes that are missing or broke off (a lost endpoint), and an episode's chance depends on its task and
+trial only, so shards and resumed runs play what one run would have played. tau-bench's own tasks: `--tau-
+bench PATH` (pipeline/tau_bench.py).
 """
 
 from __future__ import annotations
@@ -26,9 +27,10 @@ from pathlib import Path
 from typing import Any
 
 from envs.retail.database import Shop
-from envs.retail.files import json_line, read_json, whole_file
+from envs.retail.files import FileError, json_line, read_json, whole_file
 from envs.retail.tasks import Task
 from pipeline.agent import Agent
+from pipeline.checkpoints import FINISHED
 from pipeline.config import Config
 from pipeline.episode import Episode
 from pipeline.episode_records import Record, differing_answers, read_records, replayed, to_record
@@ -68,7 +70,9 @@ def evaluate(
     _same_settings(folder / f"{stage}.json", _described(tasks, model, settings))
     own = list(tasks)[shard[0] - 1 :: shard[1]]
     file = folder / (f"{stage}.jsonl" if shard == (1, 1) else f"{stage}.{shard[0]}-of-{shard[1]}.jsonl")
-    known = {(record["id"], record["trial"]) for record in _resumed(file)}
+    if agent:
+        _without_broken_off(file)
+    known = _known(file)
     with file.open("a", encoding="utf-8") as out:
         for rollout in stream(agent, shop, own, skip=known, **settings) if agent else ():
             out.write(json_line(to_record(rollout, shop, stage, settings.get("strict", True))))
@@ -123,13 +127,31 @@ def recorded_episodes(folder: Path, stage: str, *, succeeded: bool | None = None
 
 
 def _resumed(file: Path) -> list[Record]:
-    """The episodes of an evaluation that was broken off; half a line at its end is cut away."""
+    """The episodes of an evaluation that was killed; half a line at its end is cut away."""
     file.parent.mkdir(parents=True, exist_ok=True)
     if not file.exists():
         return []
     with file.open("rb+") as out:
         out.truncate(out.read().rfind(b"\n") + 1)
-    return list(read_records(file))
+    try:
+        return list(read_records(file))
+    except FileError as error:
+        fix = "remove this line, and its episode is played again"
+        raise FileError(error.path, error.line, f"{error.reason}; {fix}") from error
+
+
+def _known(file: Path) -> set[tuple[str, int]]:
+    """Which trials of which tasks were played to their end."""
+    return {(record["id"], record["trial"]) for record in _resumed(file) if not record.get("error")}
+
+
+def _without_broken_off(file: Path) -> None:
+    """Forget episodes that broke off (a lost endpoint): no doing of the agent, they are played again."""
+    records = _resumed(file)
+    whole = [record for record in records if not record.get("error")]
+    if len(whole) < len(records):
+        with whole_file(file) as out:
+            out.writelines(map(json_line, whole))
 
 
 def _described(tasks: Sequence[Task], model: str, settings: dict[str, Any]) -> dict[str, Any]:
@@ -162,6 +184,11 @@ def stage_adapter(run: Path, stage: str) -> Path | None:
             f"{run} has no model of stage {stage!r}: train it first (`python -m pipeline.sft`, "
             "`python -m pipeline.grpo`), or name a model with --adapter or --endpoint"
         )
+    if not (adapter.parent / FINISHED).exists():
+        raise FileNotFoundError(
+            f"the training in {adapter.parent} has not come to its end: the command or notebook that began "
+            "it goes on with it"
+        )
     return adapter
 
 
@@ -172,7 +199,7 @@ def evaluate_stage(
     shop = Shop.load()
     tasks = tasks_for(shop, config, "test", count)
     adapter, folder = stage_adapter(run, stage), run / "evaluation"
-    known = {(record["id"], record["trial"]) for record in _resumed(folder / f"{stage}.jsonl")}
+    known = _known(folder / f"{stage}.jsonl")
     agent: Agent | None = None
     if any((task.id, trial) not in known for task in tasks for trial in range(trials)):
         from pipeline.model import load_model

@@ -10,13 +10,16 @@ from typing import Any
 
 from envs.retail.customer import ScriptedCustomer
 from envs.retail.database import Shop
+from envs.retail.endpoint import CustomerError
 from envs.retail.tasks import Task, read_tasks
 from pipeline.config import Config, from_command_line
 from pipeline.evaluate import evaluate, evaluation_files, local_agent, playing_rules, rescore, stage_adapter
-from pipeline.failures import failure_counts
+from pipeline.failures import BROKE_OFF, failure_counts
 from pipeline.metrics import Played, compare, pass_at, pass_hat, summary
+from pipeline.model import ModelError
 from pipeline.runs import run_folder
 from pipeline.task_sets import tasks_for
+from pipeline.troubles import clear_errors
 
 RETAIL_DATA = (
     "tau_bench/envs/retail/data",
@@ -45,7 +48,7 @@ def run_command(argv: Sequence[str]) -> int:
     parser.add_argument("--batch-size", type=int, default=32, help="episodes (and requests) at a time")
     options, config = from_command_line(parser, list(argv))
     stage = options.stage or (options.name if options.endpoint else "sft")
-    try:
+    with clear_errors(parser, ValueError, OSError, CustomerError, ModelError):
         shop, tasks, rules = _what_is_asked(options, config)
         agent, model = _who_answers(options, config, stage)
         played = evaluate(
@@ -59,8 +62,6 @@ def run_command(argv: Sequence[str]) -> int:
             batch_size=options.batch_size,
             **playing_rules(config, options.trials) | rules,
         )
-    except (ValueError, OSError) as error:
-        parser.error(str(error))
     _print(stage, played)
     return 0
 
@@ -82,6 +83,7 @@ def _what_is_asked(options: Any, config: Config) -> tuple[Shop, list[Task], dict
         strategy = options.customer_strategy
         customer = partial(LLMCustomer, options.customer_model, strategy=strategy, **address)
         customer.__name__ = f"{options.customer_model} ({strategy})"
+        customer()  # says at once what is wrong with address or key
     if not options.tau_bench:
         shop = Shop.load()
         tasks = read_tasks(options.tasks) if options.tasks else tasks_for(shop, config, "test")
@@ -184,8 +186,14 @@ def _print(stage: str, played: Sequence[Played]) -> None:
     for name, chances in (("pass^k", pass_hat(played)), ("pass@k", pass_at(played))):
         if len(chances) > 1:
             print(f"  {name:<26} " + "  ".join(f"{k}: {value:.3f}" for k, value in chances.items()))
-    for kind, count in failure_counts(one.failure for one in played).items():
+    failed = failure_counts(one.failure for one in played)
+    for kind, count in failed.items():
         print(f"  failed: {kind:<18} {count}")
+    if failed.get(BROKE_OFF):
+        print(
+            f"{failed[BROKE_OFF]} episodes broke off and say nothing of the agent: once what broke them is "
+            "mended, the same command plays them again"
+        )
 
 
 COMMANDS = {"run": run_command, "rescore": rescore_command, "compare": compare_command}

@@ -21,14 +21,17 @@ from __future__ import annotations
 import argparse
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envs.retail.database import Shop
+from envs.retail.files import FileError, whole_folder
 from pipeline.config import Config, from_command_line, with_changes
+from pipeline.model import ModelError
 from pipeline.report import left_aligned
 from pipeline.steps import generate, held_out_steps
+from pipeline.troubles import clear_errors
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
@@ -62,7 +65,8 @@ def export_model(
     Args:
         config: The run's config.
         adapter: The stage's adapter.
-        folder: Where `adapter/`, `merged/` and `gguf/` go; what is there is written anew.
+        folder: Where `adapter/`, `merged/` and `gguf/` go; what is there is written anew. A form gets its
+            name once it has been compared: what a killed export leaves is never taken for whole.
         forms: Some of `FORMS`.
         prompts: How many held-out prompts are compared.
     """
@@ -70,18 +74,23 @@ def export_model(
     if unknown:
         raise ValueError(f"unknown form {', '.join(unknown)}; there are {', '.join(FORMS)}")
     questions = [step.prompt for step in held_out_steps(Shop.load(), config, prompts)][:prompts]
-    write = {"adapter": _adapter, "merged": _merged, "gguf": _gguf}
+    write = {"adapter": _adapter, "merged": _merged}
     exports = []
     for form in forms:
-        shutil.rmtree(folder / form, ignore_errors=True)
-        exports.append(write[form](config, adapter, folder / form, questions))
+        if form == "gguf":  # Unsloth chooses names beside the folder it is given
+            shutil.rmtree(folder / form, ignore_errors=True)
+            exports.append(_gguf(config, adapter, folder / form))
+            continue
+        with whole_folder(folder / form) as new:
+            export = write[form](config, adapter, new, questions)
+        exports.append(replace(export, folder=folder / form))
     return exports
 
 
 def _adapter(config: Config, adapter: Path, folder: Path, prompts: Sequence[str]) -> Export:
     from pipeline.model import load_model
 
-    shutil.copytree(adapter, folder)
+    shutil.copytree(adapter, folder, dirs_exist_ok=True)
     model, tokenizer = load_model(config, adapter)
     again, _ = load_model(config, folder)
     difference, same = agreement(model, again, tokenizer, prompts, config)
@@ -103,14 +112,14 @@ def _merged(config: Config, adapter: Path, folder: Path, prompts: Sequence[str])
         note = "merged into the base as it was before the four bits"
     logits = _logits(model, tokenizer, prompts)
     answers = _answers(model, tokenizer, prompts, config)
-    if not folder.exists():
+    if not torch.cuda.is_available():
         model.merge_and_unload().save_pretrained(str(folder))
         tokenizer.save_pretrained(str(folder))
     again = _plain(folder)
     return Export("merged", folder, note, *_compared(logits, answers, again, tokenizer, prompts, config))
 
 
-def _gguf(config: Config, adapter: Path, folder: Path, prompts: Sequence[str]) -> Export:
+def _gguf(config: Config, adapter: Path, folder: Path) -> Export:
     """A file for llama.cpp and Ollama."""
     import torch
 
@@ -122,7 +131,7 @@ def _gguf(config: Config, adapter: Path, folder: Path, prompts: Sequence[str]) -
     model.save_pretrained_gguf(str(folder), tokenizer)
     files = sorted(folder.rglob("*.gguf"))
     if not files or files[0].read_bytes()[:4] != b"GGUF":
-        return Export("gguf", None, f"Unsloth left no GGUF file in {folder}: its output says why")
+        return Export("gguf", None, "Unsloth left no GGUF file: its output says why")
     return Export("gguf", folder, "serve it and compare: `python -m pipeline.evaluate run --endpoint …`")
 
 
@@ -204,14 +213,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--stage", default="grpo", help="sft or grpo")
     parser.add_argument("--forms", nargs="+", default=list(FORMS), choices=FORMS)
     options, config = from_command_line(parser, list(argv) if argv is not None else None)
-    run = run_folder(options.run)
-    try:
+    with clear_errors(parser, OSError):
+        run = run_folder(options.run)
         adapter = stage_adapter(run, options.stage)
-    except FileNotFoundError as error:
-        parser.error(str(error))
     if adapter is None:
         parser.error("the base is no export: name a stage that was trained")
-    for export in export_model(config, adapter, run / "export", options.forms):
+    with clear_errors(parser, ModelError, FileError):
+        exports = export_model(config, adapter, run / "export", options.forms)
+    for export in exports:
         where = export.folder or "not written"
         told = "" if export.largest_difference is None else f", logits within {export.largest_difference:.2g}"
         print(f"{export.form}: {where}{told} ({export.note})")

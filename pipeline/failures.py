@@ -23,8 +23,9 @@ from envs.retail.tools import READ, TERMINATE, TOOLS, WRITE
 from pipeline.episode import FINISHED, Episode
 from pipeline.matching import ANOTHERS
 
+BROKE_OFF = "broke off"
 KINDS = (
-    "broke off",
+    BROKE_OFF,
     "invalid call",
     "ran out of turns",
     "policy broken",
@@ -41,7 +42,7 @@ def failure_kind(episode: Episode) -> str | None:
     if episode.succeeded:
         return None
     if episode.ended == "error":
-        return "broke off"
+        return BROKE_OFF
     if episode.unread:
         return "invalid call"
     if episode.ended not in FINISHED:

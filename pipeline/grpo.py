@@ -26,15 +26,16 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from envs.retail.database import Shop
-from envs.retail.files import read_json, whole_file
+from envs.retail.files import FileError, read_json, whole_file, whole_folder
 from envs.retail.tasks import Task
+from pipeline.checkpoints import FINISHED, get_last_checkpoint, keep_newest, put_weights, trained_to_the_end
 from pipeline.config import Config, from_command_line
 from pipeline.grpo_rewards import Reward, episode_reward, shuffled
 from pipeline.grpo_rollouts import customer_rollouts, serve, validation
+from pipeline.model import ModelError, load_model
 from pipeline.runs import run_folder
-from pipeline.sft import FINISHED, get_last_checkpoint, put_weights
-from pipeline.stopping import train_or_stop
 from pipeline.task_sets import tasks_for
+from pipeline.troubles import clear_errors
 
 if TYPE_CHECKING:
     from trl import GRPOConfig
@@ -93,7 +94,6 @@ def grpo_arguments(config: Config, run: Path, **changes: Any) -> GRPOConfig:
         "logging_nan_inf_filter": False,  # or a broken run would look like a good one
         "save_strategy": "steps",
         "save_steps": config.grpo_eval_steps,
-        "save_total_limit": 2,
         "report_to": "tensorboard",
         "seed": config.seed,
         "data_seed": config.seed,
@@ -155,7 +155,7 @@ def build_grpo_trainer(
         processing_class=tokenizer,
         environment_factory=tool_desk(shop) if way == "tools" else (lambda: Desk(shop)),
         rollout_func=customer_rollouts(shop, config, tokenizer) if way == "customer" else None,
-        callbacks=[metrics_log(run, "grpo")],
+        callbacks=[metrics_log(run, "grpo"), keep_newest(2)],
     )
     if way == "tools":  # TRL would describe the tools in its own words: other tokens than the warm-up's
         trainer._env_tools = {None: schemas()}
@@ -202,15 +202,16 @@ def run_to_its_end(trainer: Any, tokenizer: Any) -> None:
     output = Path(trainer.args.output_dir)
     last = get_last_checkpoint(output)
     start = perf_counter()
-    train_or_stop(trainer, last)
+    history = trained_to_the_end(trainer, last)
     record = {
-        "history": trainer.state.log_history,
+        "history": history,
         "resumed_from": last,
         "seconds": round(perf_counter() - start, 1),
     }
     if trainer.is_world_process_zero():
         if not (output / "best").exists():
-            trainer.accelerator.unwrap_model(trainer.model).save_pretrained(str(output / "best"))
+            with whole_folder(output / "best") as best:
+                trainer.accelerator.unwrap_model(trainer.model).save_pretrained(str(best))
         tokenizer.save_pretrained(str(output / "best"))
         with whole_file(output / FINISHED) as out:
             json.dump(record, out)
@@ -228,15 +229,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m pipeline.grpo", description=__doc__.splitlines()[0])
     parser.add_argument("--run", required=True, help="name of the run folder under outputs/, with its sft/")
     options, config = from_command_line(parser, argv)
-    run = run_folder(options.run)
+    with clear_errors(parser, OSError):
+        run = run_folder(options.run)
     adapter = run / "sft" / "adapter"
     if not adapter.exists():
         parser.error(f"{adapter} is missing: run `python -m pipeline.sft --run {options.run}` first")
-    config.save(run / "grpo")
-    from pipeline.model import load_model
-
-    model, tokenizer = load_model(config, adapter)
-    result = train_grpo(model, tokenizer, Shop.load(), config, grpo_arguments(config, run))
+    with clear_errors(parser, ValueError, OSError):
+        config.save(run / "grpo")
+    with clear_errors(parser, ModelError, FileError):
+        model, tokenizer = load_model(config, adapter)
+        result = train_grpo(model, tokenizer, Shop.load(), config, grpo_arguments(config, run))
     resumed = f", resumed from {result.resumed_from}" if result.resumed_from else ""
     print(f"{result.adapter}: {result.seconds} s{resumed}")
     return 0

@@ -8,7 +8,6 @@ failure is counted in the logs as `failures/reward`, and its text goes to episod
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from random import Random
 from statistics import fmean
 from typing import Any
 
+from envs.retail.files import append_line
 from pipeline.config import Config
 from pipeline.episode import Episode
 from pipeline.grpo_desks import Desk, account
@@ -124,18 +124,17 @@ def _write(
     chosen = [n for n, one in enumerate(scored) if one.failure]
     chosen += [n for n in range(len(scored)) if n not in chosen][:SAMPLES]
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("a", encoding="utf-8") as out:
-        for place in chosen:
-            one = scored[place]
-            record: dict[str, Any] = {"stage": "grpo", "step": step, "failure": one.failure}
-            if one.episode:
-                record |= {
-                    "task": one.episode.task.to_json(),
-                    "mode": one.episode.mode,
-                    "ended": one.episode.ended,
-                    "succeeded": one.episode.succeeded,
-                    "reward": one.breakdown.total,
-                    "terms": one.breakdown.values(),
-                }
-            record["completion"] = vocabulary.decode(list(ids[place]))
-            out.write(json.dumps(record, ensure_ascii=False) + "\n")
+    for place in chosen:
+        one = scored[place]
+        record: dict[str, Any] = {"stage": "grpo", "step": step, "failure": one.failure}
+        if one.episode:
+            record |= {
+                "task": one.episode.task.to_json(),
+                "mode": one.episode.mode,
+                "ended": one.episode.ended,
+                "succeeded": one.episode.succeeded,
+                "reward": one.breakdown.total,
+                "terms": one.breakdown.values(),
+            }
+        record["completion"] = vocabulary.decode(list(ids[place]))
+        append_line(log, record)

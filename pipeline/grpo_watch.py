@@ -15,6 +15,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from envs.retail.files import whole_folder
+from pipeline.checkpoints import get_last_checkpoint
 from pipeline.episode import Episode
 
 Points = Sequence[tuple[int, float]]  # steps with a value
@@ -123,7 +125,8 @@ def watch(
             self.seen.append((state.global_step, success))
             self.waited = 0 if improved else self.waited + 1
             if improved and state.is_world_process_zero:
-                trainers[0].accelerator.unwrap_model(trainers[0].model).save_pretrained(str(best))
+                with whole_folder(best) as folder:
+                    trainers[0].accelerator.unwrap_model(trainers[0].model).save_pretrained(str(folder))
             self.busy = True  # this log is ours: not to be counted as one of training
             Trainer.log(trainers[0], metrics)
             self.busy = False
@@ -138,8 +141,6 @@ def watch(
 
 
 def _broken(step: int, output: Path) -> str:
-    from pipeline.sft import get_last_checkpoint
-
     last = get_last_checkpoint(output)
     where = f"the last good checkpoint is {last}" if last else "no checkpoint was written yet"
     return f"loss, gradient or reward is not a number at step {step}; {where}; lower grpo_learning_rate"

@@ -25,6 +25,7 @@ from envs.gsm8k.answers import score
 from envs.gsm8k.problems import Problem
 from envs.gsm8k.tools import TOOLS, call, schemas
 from envs.retail.tools import general
+from pipeline.checkpoints import FINISHED, keep_newest
 from pipeline.datasets import Row
 from pipeline.grpo import GRPOResult, run_to_its_end, taken_up
 from pipeline.grpo_desks import agent_turns
@@ -42,7 +43,6 @@ from pipeline.harmony import (
     to_chat,
 )
 from pipeline.harmony_parse import Completion, Vocabulary, parse
-from pipeline.sft import FINISHED
 from pipeline.strict import Verdict
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ def build_gsm8k_trainer(
         train_dataset=Dataset.from_list(gsm8k_rows(problems)),
         processing_class=tokenizer,
         environment_factory=CalculatorDesk if calculator else None,
-        callbacks=[metrics_log(Path(arguments.output_dir).parent, "gsm8k")],
+        callbacks=[metrics_log(Path(arguments.output_dir).parent, "gsm8k"), keep_newest(2)],
     )
     if calculator:  # TRL would describe the tool in its own words: other tokens than the warm-up's
         trainer._env_tools = {None: schemas()}

@@ -19,6 +19,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from pipeline.checkpoints import damaged
 from pipeline.config import PROFILES, Config, with_changes
 from pipeline.harmony import RESPONSE_TEMPLATE, chat_template
 from pipeline.tiny_base import FOLDER as TINY_BASE
@@ -45,6 +46,11 @@ def load_model(config: Config, adapter: Path | None = None) -> tuple[Any, Any]:
     if adapter is not None:
         if not adapter.is_dir():
             raise ModelError(f"there is no adapter in {adapter}: run the warm-up with the same RUN first")
+        if damage := damaged(adapter):
+            raise ModelError(
+                f"the adapter in {adapter} cannot be used: {damage}; bring the folder back from a copy, or "
+                f"remove {adapter.parent} and train again"
+            )
         config = with_changes(config, model=str(adapter))
     on_gpu = _gpu_for(config)
     source = resolve_source(config)

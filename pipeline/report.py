@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas.io.formats.style import Styler
 
+PLAIN = "tex2jax_ignore mathjax_ignore"  # classes: "$5 and $6" are prices and no formula
 _STYLE = """<style>
 .episode {max-width: 52em; font-size: 14px; line-height: 1.45}
 .episode div {margin: 6px 0; padding: 6px 12px; border-radius: 8px; overflow-wrap: anywhere}
@@ -100,7 +101,7 @@ def show_episode(episode: Episode) -> HTML:
     parts = [f'<div class="customer"><b>customer</b> {html.escape(episode.opening)}</div>']
     parts += [_turn_html(turn) for turn in episode.turns]
     ended = html.escape(episode.ended or "still going on")
-    return HTML(f'{_STYLE}<div class="episode">{"".join(parts)}<i>ended: {ended}</i></div>')
+    return HTML(f'{_STYLE}<div class="episode {PLAIN}">{"".join(parts)}<i>ended: {ended}</i></div>')
 
 
 def _turn_html(turn: Turn) -> str:
@@ -187,11 +188,13 @@ def _short(value: object, width: int = 60) -> str:
 
 
 def left_aligned(rows: list[tuple], columns: list[str]) -> Styler:
-    """A table to look at: no index, words to the left."""
+    """A table to look at: no index, words to the left, and whatever stands in it is text."""
     frame = pd_frame(rows, columns)
     sides = {"text-align": "left", "vertical-align": "top"}
     heads = [{"selector": "th", "props": list(sides.items())}]
-    return frame.style.hide(axis="index").set_properties(**sides).set_table_styles(heads)
+    style = frame.style.format(escape="html").format_index(escape="html", axis=1)
+    style = style.set_table_attributes(f'class="{PLAIN}"').hide(axis="index")
+    return style.set_properties(**sides).set_table_styles(heads)
 
 
 def pd_frame(rows: list[tuple], columns: list[str]) -> pd.DataFrame:

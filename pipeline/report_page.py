@@ -25,6 +25,7 @@ from pipeline.page.curves import FRAME, Chart, Logs, charts, read_logs, term_cha
 from pipeline.page.episodes import Shown, choose
 from pipeline.page.numbers import COLUMNS, Stage, comparisons, failures, percent, read_stages
 from pipeline.runs import run_folder
+from pipeline.troubles import clear_errors
 
 LIMIT = 2_900_000  # bytes of a whole page
 SLACK = 5_000  # for what can only be written once the episodes are chosen
@@ -137,10 +138,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("run", help="name of the run folder under outputs/, or its path")
     options = parser.parse_args(argv)
-    try:
+    with clear_errors(parser, ValueError, OSError):
         print(write_report(run_folder(options.run), Shop.load()))
-    except (ValueError, OSError) as error:
-        parser.error(str(error))
     return 0
 
 

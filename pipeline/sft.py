@@ -25,18 +25,19 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from envs.retail.database import Shop
-from envs.retail.files import read_json, whole_file
+from envs.retail.files import FileError, read_json, whole_file, whole_folder
+from pipeline.checkpoints import FINISHED, get_last_checkpoint, keep_newest, put_weights, trained_to_the_end
 from pipeline.config import Config, from_command_line
 from pipeline.datasets import Row, to_dataset
+from pipeline.model import ModelError, load_model
 from pipeline.runs import run_folder
-from pipeline.stopping import train_or_stop
 from pipeline.task_sets import rows_for
+from pipeline.troubles import clear_errors
 
 if TYPE_CHECKING:
     import pandas as pd
     from trl import SFTConfig
 
-FINISHED = "finished.json"
 STRETCH = 50  # batches among whose rows those of similar length are looked for
 
 
@@ -86,7 +87,6 @@ def sft_arguments(config: Config, run: Path, **changes: Any) -> SFTConfig:
         "eval_steps": config.sft_eval_steps,
         "save_strategy": "steps",
         "save_steps": config.sft_eval_steps,
-        "save_total_limit": 2,
         "load_best_model_at_end": True,
         "metric_for_best_model": "eval_loss",
         "greater_is_better": False,
@@ -116,7 +116,7 @@ def build_sft_trainer(
 
     from pipeline.callbacks import metrics_log
 
-    callbacks = [metrics_log(Path(arguments.output_dir).parent, "sft")]
+    callbacks = [metrics_log(Path(arguments.output_dir).parent, "sft"), keep_newest(2)]
     if patience is not None:
         callbacks.append(EarlyStoppingCallback(early_stopping_patience=patience))
     train = to_dataset(train_rows, tokenizer)
@@ -195,39 +195,30 @@ def train_sft(
         trainer.add_callback(callback)
     last = get_last_checkpoint(output)
     start = perf_counter()
-    train_or_stop(trainer, last)
-    return _saved(model, tokenizer, trainer, last, perf_counter() - start)
+    history = trained_to_the_end(trainer, last)
+    return _saved(model, tokenizer, output, history, last, perf_counter() - start)
 
 
-def get_last_checkpoint(output: Path) -> str | None:
-    """The newest checkpoint that was written whole, or None."""
-    folders = sorted(output.glob("checkpoint-*"), key=lambda folder: int(folder.name.split("-")[1]))
-    whole = [folder for folder in folders if (folder / "trainer_state.json").exists()]  # written last
-    return str(whole[-1]) if whole else None
-
-
-def _saved(model: Any, tokenizer: Any, trainer: Any, last: str | None, seconds: float) -> SFTResult:
-    output = Path(trainer.args.output_dir)
-    model.save_pretrained(str(output / "adapter"))
-    tokenizer.save_pretrained(str(output / "adapter"))
-    trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
+def _saved(
+    model: Any,
+    tokenizer: Any,
+    output: Path,
+    history: list[dict[str, float]],
+    last: str | None,
+    seconds: float,
+) -> SFTResult:
+    with whole_folder(output / "adapter") as adapter:
+        model.save_pretrained(str(adapter))
+        tokenizer.save_pretrained(str(adapter))
     record = {
-        "history": trainer.state.log_history,
+        "history": history,
         "resumed_from": last,
-        "trainable": trainable,
+        "trainable": sum(p.numel() for p in model.parameters() if p.requires_grad),
         "seconds": round(seconds, 1),
     }
     with whole_file(output / FINISHED) as out:
         json.dump(record, out)
     return SFTResult(adapter=output / "adapter", **record)
-
-
-def put_weights(model: Any, adapter: Path) -> None:
-    """Put a saved adapter's weights into a model that has such an adapter."""
-    from peft import set_peft_model_state_dict
-    from safetensors.torch import load_file
-
-    set_peft_model_state_dict(model, load_file(adapter / "adapter_model.safetensors"))
 
 
 def _finished(model: Any, output: Path) -> SFTResult:
@@ -236,24 +227,28 @@ def _finished(model: Any, output: Path) -> SFTResult:
     return SFTResult(adapter=output / "adapter", **read_json(output / FINISHED))
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Warm a model up from the command line; the same command goes on with a run that was killed."""
-    parser = argparse.ArgumentParser(prog="python -m pipeline.sft", description=__doc__.splitlines()[0])
-    parser.add_argument("--run", required=True, help="name of the run folder under outputs/")
-    options, config = from_command_line(parser, argv)
-    run = run_folder(options.run)
-    config.save(run)
-    from pipeline.model import load_model
-
+def _warmed_up(config: Config, run: Path) -> SFTResult:
+    """The warm-up of a config in its run folder."""
     model, tokenizer = load_model(config)
     shop = Shop.load()
     (train, lengths), (validation, _) = (
         rows_for(shop, config, tokenizer, split) for split in ("train", "validation")
     )
     print(lengths)
-    result = train_sft(
-        model, tokenizer, train, validation, sft_arguments(config, run), patience=config.sft_patience
-    )
+    arguments = sft_arguments(config, run)
+    return train_sft(model, tokenizer, train, validation, arguments, patience=config.sft_patience)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Warm a model up from the command line; the same command goes on with a run that was killed."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline.sft", description=__doc__.splitlines()[0])
+    parser.add_argument("--run", required=True, help="name of the run folder under outputs/")
+    options, config = from_command_line(parser, argv)
+    with clear_errors(parser, ValueError, OSError):
+        run = run_folder(options.run)
+        config.save(run)
+    with clear_errors(parser, ModelError, FileError):
+        result = _warmed_up(config, run)
     resumed = f", resumed from {result.resumed_from}" if result.resumed_from else ""
     print(f"{result.adapter}: {result.seconds} s, {result.trainable:,} weights trained{resumed}")
     return 0

@@ -36,8 +36,10 @@ def train_or_stop(trainer: Any, checkpoint: str | None) -> None:
 
     class StopWhenTold(TrainerCallback):
         def on_step_end(self, args, state, control, **kwargs):
-            if _anyone(told, trainer):
-                control.should_save = control.should_training_stop = True
+            control.should_save |= _anyone(told, trainer)
+
+        def on_save(self, args, state, control, **kwargs):
+            control.should_training_stop |= bool(told)  # not before: the checkpoint would say that all is done
 
     trainer.add_callback(StopWhenTold)
     with on_sigterm(lambda: told.append(trainer.state.global_step)):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from envs.retail.tasks import Task
 from pipeline.datasets import LengthReport, Row, tokenized
-from pipeline.report import left_aligned, pd_frame
+from pipeline.report import PLAIN, left_aligned, pd_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,7 +97,7 @@ def show_row(row: Row, longest: int = 700) -> HTML:
         '<p><span style="background:#4caf5040">trained</span> · <span style="color:#888">given</span></p>'
     )
     style = "white-space:pre-wrap;font:12px/1.5 monospace;max-width:60em;overflow-wrap:anywhere"
-    return HTML(f'{legend}<div style="{style}">{"".join(parts)}</div>')
+    return HTML(f'{legend}<div class="{PLAIN}" style="{style}">{"".join(parts)}</div>')
 
 
 def show_tokens(row: Row, tokenizer: Any, last: int = 160) -> HTML:
@@ -109,7 +109,9 @@ def show_tokens(row: Row, tokenizer: Any, last: int = 160) -> HTML:
     shown = [(_visible(tokenizer.decode([token])), _COLOURS[bool(mask)]) for token, mask in pairs[-last:]]
     boxes = "".join(f'<span style="{colour};{_BOX}">{text}</span>' for text, colour in shown)
     count = f"{len(pairs)} tokens, {sum(mask for _, mask in pairs)} of them trained; the last {last}:"
-    return HTML(f'<p>{count}</p><div style="font:12px/2 monospace;max-width:60em">{boxes}</div>')
+    return HTML(
+        f'<p>{count}</p><div class="{PLAIN}" style="font:12px/2 monospace;max-width:60em">{boxes}</div>'
+    )
 
 
 def _visible(text: str) -> str:

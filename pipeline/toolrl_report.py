@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from pipeline.callbacks import Panel
 from pipeline.harmony import Analysis, Call, Final, render
 from pipeline.intervals import interval
-from pipeline.report import left_aligned, new_figure
+from pipeline.report import PLAIN, left_aligned, new_figure
 from pipeline.toolrl import Score, compute_score
 from pipeline.toolrl_account import ANSWER_LIMIT, PROMPT_LIMIT, Summary
 from pipeline.toolrl_convert import Options, convert
@@ -72,7 +72,8 @@ def row_beside(file: Path, place: int = 0, longest: int = 1500) -> HTML:
         "<tr>" + "".join(f"<td style='{_SIDE}'>{_shown(text, longest)}</td>" for text in pair) + "</tr>"
         for title, *pair in zip(titles, left, right, strict=True)
     ]
-    return HTML(f"<table style='width:100%;table-layout:fixed;font-family:monospace'>{''.join(rows)}</table>")
+    style = "width:100%;table-layout:fixed;font-family:monospace"
+    return HTML(f"<table class='{PLAIN}' style='{style}'>{''.join(rows)}</table>")
 
 
 def _shown(text: str, longest: int) -> str:

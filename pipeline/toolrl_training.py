@@ -18,13 +18,14 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+from pipeline.checkpoints import FINISHED, keep_newest
 from pipeline.datasets import Row, token_counter
 from pipeline.grpo import GRPOResult, grpo_arguments, run_to_its_end, taken_up
 from pipeline.grpo_rewards import flat_groups
 from pipeline.harmony import Segment
 from pipeline.harmony_parse import Vocabulary
 from pipeline.merged import for_writing
-from pipeline.sft import FINISHED, sft_arguments, train_sft
+from pipeline.sft import sft_arguments, train_sft
 from pipeline.steps import generate
 from pipeline.toolrl import Score, compute_score
 from pipeline.toolrl_convert import Options
@@ -185,7 +186,7 @@ def train_toolrl(
         args=arguments,
         train_dataset=Dataset.from_list(rows),
         processing_class=tokenizer,
-        callbacks=[metrics_log(output.parent, "toolrl"), *callbacks],
+        callbacks=[metrics_log(output.parent, "toolrl"), keep_newest(2), *callbacks],
     )
     run_to_its_end(trainer, tokenizer)
     return taken_up(model, output)

@@ -252,6 +252,11 @@ def _host(base_url: str) -> str:
         parts = urllib.parse.urlsplit(base_url)
     except ValueError:  # such as brackets that do not close
         parts = urllib.parse.urlsplit("")
+    if "@" in base_url or parts.query or parts.fragment:  # it would stand in every log and run folder
+        raise CustomerError(
+            "the address holds a user, a password or a query: give the address up to and with /v1 alone, and "
+            "the key as OPENAI_API_KEY or api_key="
+        )
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise CustomerError(f'base_url={base_url!r} must look like "http://localhost:8000/v1"')
     return parts.hostname

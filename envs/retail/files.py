@@ -2,17 +2,22 @@
 
 for number, value in read_lines("tasks.jsonl.gz"): ...
 with whole_file("out.jsonl") as out: out.write(...)
+with whole_folder("adapter") as folder: model.save_pretrained(folder)
+append_line("log.jsonl", {"step": 3})
 """
 
 import gzip
 import json
 import os
+import shutil
 import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
+
+PART = ".part"
 
 
 class FileError(ValueError):
@@ -67,15 +72,27 @@ def json_line(value: Any) -> str:
     return line + "\n"
 
 
+def append_line(path: str | Path, value: Any) -> None:
+    """Add a value to a JSONL file, on a line of its own even where a kill or a full disk left half a line."""
+    with open(path, "ab+") as out:
+        size = out.seek(0, os.SEEK_END)
+        if size:
+            out.seek(size - 1)
+            if out.read(1) != b"\n":
+                out.write(b"\n")
+        out.write(json_line(value).encode())
+
+
 @contextmanager
 def whole_file(path: str | Path) -> Iterator[IO[str]]:
     """Write to a temporary neighbour and rename it at the end: a crash leaves nothing half-written."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+    # Its ending is one that no pattern looks for: a kill leaves the neighbour behind.
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PART)
     os.close(handle)
     try:
-        with _writer(temporary) as out:
+        with _writer(temporary, path.suffix == ".gz") as out:
             yield out
         os.chmod(temporary, 0o644)  # mkstemp keeps files private; these are meant to be read
         os.replace(temporary, path)
@@ -84,7 +101,27 @@ def whole_file(path: str | Path) -> Iterator[IO[str]]:
         raise
 
 
-def _writer(path: str) -> IO[str]:
-    if path.endswith(".gz"):
+def _writer(path: str, zipped: bool) -> IO[str]:
+    if zipped:
         return gzip.open(path, "wt", encoding="utf-8", newline="\n")
     return open(path, "w", encoding="utf-8", newline="\n")
+
+
+@contextmanager
+def whole_folder(path: str | Path) -> Iterator[Path]:
+    """Fill a temporary neighbour and put it in the folder's place at the end: none finds it half full."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new, old = (path.with_name(f".{path.name}.{word}{PART}") for word in ("new", "old"))
+    for left in (new, old):  # of a run that was killed
+        shutil.rmtree(left, ignore_errors=True)
+    new.mkdir()
+    try:
+        yield new
+    except BaseException:
+        shutil.rmtree(new, ignore_errors=True)
+        raise
+    if path.exists():
+        path.rename(old)
+    new.rename(path)
+    shutil.rmtree(old, ignore_errors=True)

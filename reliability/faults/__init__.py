@@ -1,0 +1,1 @@
+"""What happens around the project: kills, full disks, damaged files, jumping clocks, lost endpoints."""

@@ -1,0 +1,100 @@
+"""kill -9 at random moments over the whole tiny pipeline: the same commands finish, with the same numbers."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from random import Random
+
+from reliability.faults.passes import (
+    Ended,
+    Stage,
+    attempt,
+    emptied,
+    end_of,
+    last_words,
+    needs_torch,
+    undisturbed,
+)
+from reliability.trial import Found, Setting, Trial, sized
+
+KILLS = {"full": 5, "quick": 2}  # in one pass
+MOST_TRIES = 60
+
+ABOUT = """
+A case is a whole pass over the pipeline with the tiny model and small settings, from an empty folder: SFT,
+GRPO, evaluation of base, SFT and GRPO, export, report. At five moments drawn over the length of an
+undisturbed pass (from the seed and the case's number) the process group at work is killed with SIGKILL, and
+the same command is started again. In the end everything must be what the undisturbed pass came to, to the
+last bit: checksums of all exported weights, the log of both trainers, `metrics.jsonl` and `episodes.jsonl`
+with every step once, the evaluation's episodes, the report's tables, and which files there are. Only clock
+times are left out. The processes are forked from one that has imported torch, so that kills fall into work
+and not into imports; the quick setting kills twice, evaluates one stage and exports the adapter alone.
+"""
+
+
+def run(cases: range, setting: Setting) -> Found:
+    """One killed pass a case."""
+    found = Found()
+    lasting, whole, _ = undisturbed(setting)
+    for case in cases:
+        folder, one = emptied((setting.folder / "kill" / f"case-{case}").resolve()), Found()
+        _pass(case, folder / "run", lasting, setting, one)
+        if not one.failed:
+            _compare(case, whole, folder / "run", one)
+        if not one.failed:  # else its run folder stays to be looked at
+            shutil.rmtree(folder)
+        found.merge(one)
+    return found
+
+
+def _pass(case: int, run: Path, lasting: dict[Stage, float], setting: Setting, found: Found) -> None:
+    """All stages, each started again until it comes to its end; a moment that was missed is drawn again."""
+    random = Random(f"kill/{setting.seed}/{case}")
+    length, kills = sum(lasting.values()), KILLS["quick" if setting.quick else "full"]
+    moments = [random.uniform(0, length) for _ in range(kills)]
+    missed = 0
+    for stage, seconds in lasting.items():
+        due = [moment for moment in moments if 0 <= moment < seconds]
+        moments = [moment - seconds for moment in moments if moment >= seconds]
+        due += [random.uniform(0, seconds) for _ in range(missed)]
+        last = stage is list(lasting)[-1]
+        missed = _through(case, stage, run, due, found)
+        for _ in range(MOST_TRIES if last else 0):  # the report is quick to make: it is made until it was hit
+            if not missed or found.failed:
+                break
+            missed = _through(case, stage, run, [random.uniform(0, seconds)] * missed, found)
+        if found.failed:
+            return
+
+
+def _through(case: int, stage: Stage, run: Path, due: list[float], found: Found) -> int:
+    """Start a stage until it ends by itself, killed at moments that are due; returns how many were missed."""
+    while True:
+        after = due.pop() if due else None
+        ended = attempt(stage, run, after)
+        if not ended.killed:
+            break
+        found.counts[f"killed during: {stage.name}"] += 1
+        found.counts["kills"] += 1
+    _judge(case, stage, run, ended, found)
+    return len(due) + (after is not None)
+
+
+def _judge(case: int, stage: Stage, run: Path, ended: Ended, found: Found) -> None:
+    if ended.code:
+        found.fail(case, f"{stage.name} does not finish when started again: {last_words(run)}")
+
+
+def _compare(case: int, whole: dict[str, str], run: Path, found: Found) -> None:
+    end = end_of(run)
+    differing = sorted(name for name in whole.keys() | end.keys() if whole.get(name) != end.get(name))
+    if differing:
+        found.fail(case, f"other than undisturbed: {', '.join(differing)}")
+    found.counts["values compared with the undisturbed pass"] += len(whole)
+    found.counts["of these to the last bit the same"] += len(whole) - len(differing)
+
+
+TRIAL = Trial(
+    "kill", "Killed at random moments", ABOUT, run, sized(full=10, quick=1), piece=1, unfit=needs_torch
+)
