@@ -76,7 +76,7 @@ def measure(episodes: int, trials: int, rounds: int) -> dict[str, Any]:
             "carried out anew": on_a_new_shop(lambda shop: read_stages(run / "evaluation", shop)),
             "the page": on_a_new_shop(lambda shop: write_report(run, shop)),
         }
-        samples = {name: [timing.measured(work) for _ in range(rounds)] for name, work in works.items()}
+        samples = timing.interleaved(works, rounds)
         return {
             "episodes": count,
             "read": sum(file.stat().st_size for file in (run / "evaluation").glob("*.jsonl")),
@@ -85,6 +85,7 @@ def measure(episodes: int, trials: int, rounds: int) -> dict[str, Any]:
                 name: {clock: timing.typical(found, clock) for clock in ("cpu", "wall")}
                 for name, found in samples.items()
             },
+            "ratio": timing.ratio(samples["carried out anew"], samples["the page"]).to_json(),
         }
 
 
