@@ -21,15 +21,23 @@ from benchmarks.report import make_run
 from envs.retail.database import Shop
 from envs.retail.files import json_line
 from envs.retail.generator import Generator, generate
-from envs.retail.tasks import RESPOND, Action, Task, iter_tasks, read_tasks, write_tasks
+from envs.retail.tasks import Action, Task, iter_tasks, read_tasks, write_tasks
 from envs.retail.validate import doctor
 from pipeline.agent import Told, Written
 from pipeline.datasets import grpo_prompts, sft_rows
-from pipeline.endpoint_agent import EndpointAgent
 from pipeline.episode import Episode, play_turns
-from pipeline.episode_records import read_records, replayed, to_record
+from pipeline.episode_records import to_record
 from pipeline.evaluate import evaluation_files, rescore
-from pipeline.harmony import Analysis, Call, Developer, Final, Message, ToolResult, User, render, written_turns
+from pipeline.harmony import (
+    Analysis,
+    Call,
+    Final,
+    Message,
+    ToolResult,
+    User,
+    render,
+    written_turns,
+)
 from pipeline.harmony_parse import parse_transcript
 from pipeline.metrics import Played, compare, measured, summary
 from pipeline.page.episodes import choose

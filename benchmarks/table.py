@@ -88,7 +88,9 @@ class Row:
     note: str = ""
 
 
-def measure(effort: Effort, against: Against, only: Sequence[str] = (), tick: Callable[[str], None] = print):
+def measure(
+    effort: Effort, against: Against, only: Sequence[str] = (), tick: Callable[[str], None] = print
+) -> list[Row]:
     """All rows, or those of some names."""
     rows: list[Row] = []
     for name, work in ROWS.items():
@@ -163,7 +165,9 @@ def reading(effort: Effort, against: Against) -> list[Row]:
 
 def page(effort: Effort, against: Against) -> list[Row]:
     """A whole report beside carrying its episodes out anew alone, which a report cannot do without."""
-    found = report.measure(effort.report_episodes, 4 if effort.report_episodes > 100 else 1, min(effort.rounds, 3))
+    found = report.measure(
+        effort.report_episodes, 4 if effort.report_episodes > 100 else 1, min(effort.rounds, 3)
+    )
     what = f"report of {found['episodes']:,} episodes"
     seconds = (found["seconds"]["the page"]["cpu"], found["seconds"]["carried out anew"]["cpu"])
     return [Row("report", what, "only carrying them out anew", *seconds, "report", found["ratio"])]
