@@ -17,8 +17,9 @@ never cut.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -119,8 +120,8 @@ def sft_rows(
             found += _rows_of(shop, task, opening, mode, rows, thoughts, tells)
         except NotDemonstrable as error:
             refused.append(str(error))
-    count = token_counter(tokenizer)
-    lengths = {f"{row.task_id}/{row.step}": count(row.text) for row in found}
+    count = cache(token_counter(tokenizer))  # rows share most of their messages, above all the policy
+    lengths = {f"{row.task_id}/{row.step}": sum(map(count, _whole_messages(row.pieces))) for row in found}
     over = {name for name, length in lengths.items() if length > max_length}
     kept = [row for row in found if too_long == "keep" or f"{row.task_id}/{row.step}" not in over]
     report = LengthReport(mode, max_length, lengths, tuple(sorted(over)), len(kept), tuple(refused))
@@ -167,6 +168,17 @@ def _step(pieces: Sequence[Segment], end: int) -> tuple[Segment, ...]:
         start -= 1
     history = [Segment(piece.text, False, piece.kind) for piece in pieces[:start]]
     return (*history, *pieces[start:end])
+
+
+def _whole_messages(pieces: Sequence[Segment]) -> Iterator[str]:
+    """A row's text message by message: each begins with a special token, so no token spans two of them."""
+    text = ""
+    for piece in pieces:
+        if text and piece.text.startswith("<|start|>"):
+            yield text
+            text = ""
+        text += piece.text
+    yield text
 
 
 def token_counter(tokenizer: Any) -> Callable[[str], int]:

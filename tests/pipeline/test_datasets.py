@@ -1,6 +1,7 @@
 """From tasks to training rows: what is trained, what is left out, and that it says what the gold says."""
 
 import json
+from collections import Counter
 from itertools import islice
 
 import pytest
@@ -98,9 +99,11 @@ def test_no_tool_answer_and_no_prompt_is_trained_on_the_real_vocabulary(shop, ta
     def tokenizer(text, add_special_tokens=False):
         return {"input_ids": encoding.encode(text, allowed_special="all")}
 
-    rows, _ = sft_rows(shop, tasks[:10], tokenizer=encoding, max_length=10**6, thoughts=True, rows="episode")
+    settings = {"tokenizer": encoding, "max_length": 10**6, "thoughts": True, "rows": "episode"}
+    rows, report = sft_rows(shop, tasks[:10], **settings)
     for row, task in zip(rows, tasks[:10], strict=True):
         ids = tokenized(row, tokenizer)
+        assert report.lengths[f"{task.id}/0"] == len(ids["input_ids"])
         assert ids["input_ids"] == encoding.encode(row.text, allowed_special="all"), "pieces meet at tokens"
         pairs = zip(ids["input_ids"], ids["completion_mask"], strict=True)
         text = encoding.decode([token for token, mask in pairs if mask])
@@ -113,6 +116,19 @@ def test_no_tool_answer_and_no_prompt_is_trained_on_the_real_vocabulary(shop, ta
                 assert message.text not in text
         for call in calls:
             assert json.dumps(call.arguments, ensure_ascii=False) in text
+
+
+def test_a_message_that_many_rows_share_is_counted_once(shop, tasks):
+    counted = Counter()
+
+    def counting(text, add_special_tokens=False):
+        counted[text] += 1
+        return characters(text)
+
+    rows, report = sft_rows(shop, tasks[:10], tokenizer=counting, max_length=10**6, rows="step")
+    assert report.lengths == {f"{row.task_id}/{row.step}": len(row.text) for row in rows}
+    assert set(counted.values()) == {1} and len(rows) > 30
+    assert sum(map(len, counted)) < sum(len(row.text) for row in rows) / 5
 
 
 def test_rows_too_long_are_reported_and_dropped_never_cut(shop, tasks):
