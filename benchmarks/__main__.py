@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import endpoint_load, growing, growth, load, table
-from benchmarks.speed_page import PLACES, Places, write_all
+from benchmarks.speed_page import PLACES, Places, as_text, write_all
 from envs.retail.files import read_json, whole_file
 
 PARTS = ("table", "growth", "load")
@@ -68,7 +68,7 @@ def processor() -> str:
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return next((name for name in names if name.strip("0123456789. unknown")), platform.machine())
+    return next((name for name in names if name not in ("", "unknown")), platform.machine())
 
 
 def stamped(work: Callable[[], Any]) -> dict[str, Any]:
@@ -129,8 +129,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
-    from benchmarks.speed_page import as_text
-
     print(as_text(found))
     return 0
 

@@ -71,10 +71,10 @@ class Effort:
 FULL = Effort(
     {
         "tasks": (100, 300, 1_000, 3_000, 10_000),
-        "turns": (4, 8, 16, 32, 64, 128),
+        "turns": (4, 8, 16, 32, 64, 128, 256),
         "episodes": (100, 300, 1_000, 3_000, 10_000),
     },
-    rounds=3,
+    rounds=2,
 )
 QUICK = Effort({"tasks": (5, 10), "turns": (2, 4), "episodes": (5, 10)}, rounds=1, long_enough=0.0)
 

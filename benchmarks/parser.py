@@ -1,4 +1,4 @@
-"""How fast our strict parser reads gpt-oss's tokens, beside the parser of OpenAI's own package, which is Rust.
+"""How fast our strict parser reads gpt-oss's tokens, beside that of OpenAI's own package, which is Rust.
 
     python -m benchmarks.parser            # some 40 episodes, a few seconds
 

@@ -3,8 +3,9 @@
     rows = measure(FULL, Against.of([Path("../tau-bench"), Path("../ToolRL")]))
     print(as_text(rows))
 
-A ratio is the other one's time over ours in the same round; the table shows the median of the rounds and their
-range. What cannot be measured here (no checkout, no adapter, no package) has a row that says how to get it.
+A ratio is the other one's time over ours in the same round; the table shows the median of the rounds and
+their range. What cannot be measured here (no checkout, no adapter, no package) has a row that says how to
+get it.
 """
 
 import importlib.util
@@ -40,12 +41,13 @@ class Effort:
     pair_passes: int = 12
     episodes: int = 40  # read by the parsers
     report_episodes: int = 1_200
-    steps: int = 6  # of training
+    steps: int = 4  # of training
+    rollouts: int = 5  # rounds
     loops: bool = True  # train at all: minutes
 
 
 FULL = Effort()
-QUICK = Effort(2, 1, 1, 12, 1, 2, 12, loops=False)
+QUICK = Effort(2, 1, 1, 12, 1, 2, 12, 0, 0, loops=False)
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,8 @@ class Against:
                 found = replace(found, rlla=path)
             else:
                 raise ValueError(
-                    f"{path} is no checkout of tau-bench ({TAU_BENCH}) or of ToolRL ({RLLA}): name its top folder"
+                    f"{path} is no checkout of tau-bench ({TAU_BENCH}) or of ToolRL ({RLLA}): "
+                    "name its top folder"
                 )
         return found
 
@@ -146,7 +149,8 @@ def reward(effort: Effort, against: Against) -> list[Row]:
     note = "" if public else 'for the public one, `make bench ARGS="--against path/to/ToolRL"`'
     names = ("question and calls met before", "question met before, calls new", "everything new")
     rows = [_from_retail("reward", other, row, "answer") for row in found if row["name"] in names]
-    return [replace(row, note=note) for row in rows]
+    kind = f"{len(pairs)} {'recorded' if against.pairs else 'made-up'} answers"
+    return [replace(row, what=f"{kind}, {row.what}", note=note) for row in rows]
 
 
 def reading(effort: Effort, against: Against) -> list[Row]:
@@ -174,7 +178,7 @@ def page(effort: Effort, against: Against) -> list[Row]:
 
 
 def loops(effort: Effort, against: Against) -> list[Row]:
-    """Our rollout loop beside TRL's, and our share of a training step; in a process of its own, with torch."""
+    """Our rollout loop beside TRL's, and our share of a training step: in another process, with torch."""
     missing = [package for package in ("torch", "trl") if importlib.util.find_spec(package) is None]
     if missing:
         return _no_loops(f"needs {missing[0]}: `make setup`")
@@ -185,7 +189,7 @@ def loops(effort: Effort, against: Against) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "grpo.json"
         words = ["--adapter", str(against.adapter), "--steps", str(effort.steps), "--json", str(out)]
-        command = [sys.executable, "-m", "benchmarks.grpo", *words, "--rounds", str(effort.rounds)]
+        command = [sys.executable, "-m", "benchmarks.grpo", *words, "--rounds", str(effort.rollouts)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         if done.returncode:
             raise SystemExit(f"python -m benchmarks.grpo failed:\n{done.stderr[-2000:]}")
