@@ -34,10 +34,10 @@ class Effort:
     """How many at once, how often."""
 
     live: tuple[int, ...] = (1, 10, 100, 1_000, 10_000)
-    rounds: int = 3
+    rounds: int = 2
     threads: tuple[int, ...] = (1, 2, 4, 8)
     processes: tuple[int, ...] = (1, 2, 4)
-    episodes: int = 4_000  # played by the threads or processes together
+    episodes: int = 3_000  # played by the threads or processes together
     latency: float = 0.05  # of the stand-in endpoint
     concurrent: tuple[int, ...] = (1, 16, 64, 256)
     talks: int = 512  # episodes at the endpoint, for one at a time fewer
