@@ -2,7 +2,6 @@
 
 import json
 import math
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -64,6 +63,8 @@ def test_a_quick_run_measures_everything_and_writes_only_where_it_is_told(tmp_pa
         assert row["note"] if row["ours"] is None else row["ours"] > 0
         if row["ratio"]:
             assert 0 < row["ratio"]["min"] <= row["ratio"]["median"] <= row["ratio"]["max"]
+    alone = [row for row in found["table"]["found"] if row["name"] == "shop"]
+    assert alone and all(row["theirs"] is None and "--against" in row["note"] for row in alone)
     for curve in curves_of(found):
         assert all(0 < seconds < math.inf for seconds in curve.seconds) and curve.name in printed
     talks = found["load"]["found"]["endpoint"]["curves"]
@@ -73,9 +74,9 @@ def test_a_quick_run_measures_everything_and_writes_only_where_it_is_told(tmp_pa
 
 
 def test_one_row_is_printed_and_replaces_nothing(tmp_path, capsys):
-    command = ["--quick", "--quiet", "--only", "reward", "--out", str(tmp_path)]
-    assert main(command) == 0
-    assert "a plain rewrite of ToolRL's reward" in capsys.readouterr().out
+    words = ["--only", "loop", "--adapter", str(tmp_path / "none"), "--out", str(tmp_path)]
+    assert main(["--quick", "--quiet", *words]) == 0
+    assert "rollout" in (printed := capsys.readouterr().out) and "`make " in printed
     assert not list(tmp_path.iterdir())
 
 
@@ -100,8 +101,6 @@ def test_what_cannot_be_measured_says_how_to_get_it(tmp_path):
     rows = table.loops(table.FULL, table.Against(adapter=tmp_path / "nowhere"))
     assert [row.name for row in rows] == ["loop", "overhead"] and all(row.ratio is None for row in rows)
     assert all("`make " in row.note for row in rows)
-    alone = table.shop(replace(table.QUICK, rounds=1), table.Against())
-    assert all(row.theirs is None and "--against" in row.note for row in alone)
 
 
 def test_the_training_benchmark_becomes_rows():
