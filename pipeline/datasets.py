@@ -114,7 +114,8 @@ def sft_rows(
         tells: In agent mode, the share of tasks whose demonstrator tells what was asked (`demonstrate`).
         too_long: Whether rows beyond `max_length` are dropped or kept; reported they are either way.
     """
-    opening, found, refused = system_messages(mode, effort=effort, date=date), [], []
+    opening = segments(system_messages(mode, effort=effort, date=date))  # once: policy and tools are long
+    found, refused = [], []
     for task in tasks:
         try:
             found += _rows_of(shop, task, opening, mode, rows, thoughts, tells)
@@ -129,14 +130,14 @@ def sft_rows(
 
 
 def _rows_of(
-    shop: Shop, task: Task, opening: list[Message], mode: Mode, rows: str, thoughts: bool, tells: float
+    shop: Shop, task: Task, opening: list[Segment], mode: Mode, rows: str, thoughts: bool, tells: float
 ) -> list[Row]:
     if mode == "plan":
         answer = Final(plan.render_plan(plannable_actions(task)))
-        return [Row(task.id, 0, tuple(segments([*opening, User(task.query), answer])))]
+        return [Row(task.id, 0, (*opening, *segments([User(task.query), answer])))]
     told = Random(f"tells/{task.id}").random() < tells
     messages = demonstrate(shop, task, thoughts=thoughts, tells=told).messages
-    pieces = segments([*opening, *messages])
+    pieces = opening + segments(messages)
     if rows == "episode":
         return [Row(task.id, 0, tuple(pieces))]
     return [Row(task.id, step, _step(pieces, end)) for step, end in enumerate(_turn_ends(pieces))]

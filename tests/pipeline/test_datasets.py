@@ -10,6 +10,7 @@ from envs.retail.database import Shop
 from envs.retail.generator import generate
 from envs.retail.tasks import Action, Task
 from envs.retail.tools import READ, TOOLS
+from pipeline import harmony
 from pipeline.datasets import (
     grpo_prompts,
     plannable_actions,
@@ -129,6 +130,17 @@ def test_a_message_that_many_rows_share_is_counted_once(shop, tasks):
     assert report.lengths == {f"{row.task_id}/{row.step}": len(row.text) for row in rows}
     assert set(counted.values()) == {1} and len(rows) > 30
     assert sum(map(len, counted)) < sum(len(row.text) for row in rows) / 5
+
+
+@pytest.mark.parametrize("mode", ["agent", "plan"])
+def test_what_all_rows_begin_with_is_rendered_once(shop, tasks, mode, monkeypatch):
+    rendered = []
+    text = harmony._developer_text
+    monkeypatch.setattr(harmony, "_developer_text", lambda message: rendered.append(1) or text(message))
+    rows, _ = sft_rows(shop, tasks[:10], mode=mode, tokenizer=characters, max_length=10**6)
+    assert len(rendered) == 1 < len(rows)
+    opening = render(system_messages(mode))
+    assert all(row.text.startswith(f"{opening}<|start|>user<|message|>") for row in rows)
 
 
 def test_rows_too_long_are_reported_and_dropped_never_cut(shop, tasks):
