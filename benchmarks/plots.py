@@ -39,11 +39,11 @@ def draw_growth(curves: Sequence[Curve], file: Path) -> None:
 
     rows = -(-len(curves) // COLUMNS)
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(9.6, 1.75 * rows + 0.3))
-        panels = figure.subplots(rows, COLUMNS, squeeze=False).flat
+        figure = Figure(figsize=(9.6, 1.85 * rows + 0.3))
+        panels = list(figure.subplots(rows, COLUMNS, squeeze=False).flat)
         for axes, curve in zip(panels, curves, strict=False):
             _growth_panel(axes, curve)
-        for axes in list(panels)[len(curves) :]:
+        for axes in panels[len(curves) :]:
             axes.set_visible(False)
         _save(figure, file)
 
@@ -52,8 +52,8 @@ def _growth_panel(axes: Axes, curve: Curve) -> None:
     start = curve.seconds[-1] / curve.sizes[-1]
     axes.loglog(curve.sizes, [start * size for size in curve.sizes], color=GREY, linewidth=1, linestyle=":")
     axes.loglog(curve.sizes, curve.seconds, "o-", color=BLUE, linewidth=1.5, markersize=3)
-    axes.set_title(curve.name)
-    axes.text(0.04, 0.86, slope(curve), transform=axes.transAxes)
+    axes.set_title(curve.name, pad=14)
+    axes.text(0.5, 1.03, slope(curve), transform=axes.transAxes, ha="center", fontsize=7)
     axes.set_xlabel(curve.over, labelpad=1)
     axes.set_ylabel("s", labelpad=1)
     _plain(axes)
@@ -94,14 +94,16 @@ def draw_load(found: Mapping[str, Any], file: Path) -> None:
         for axes in (memory, sides):
             axes.set_ylim(0, None)
         speed.set_ylim(0, None)
-        talk.set_yscale("log")
+        talk.set_yscale("log", subs=[])
         _save(figure, file)
 
 
 def _lines(axes: Axes, title: str, x: str, lines: Mapping[str, Points]) -> None:
     for color, (name, points) in zip((BLUE, ORANGE), lines.items(), strict=False):
         axes.plot(*zip(*points, strict=True), "o-", color=color, linewidth=1.5, markersize=4, label=name)
-    axes.set_xscale("log", base=10 if max(x for x, _ in next(iter(lines.values()))) > 100 else 2)
+    axes.set_xscale("log", subs=[])
+    places = sorted({x for points in lines.values() for x, _ in points})
+    axes.set_xticks(places, [f"{x:,}" for x in places])
     axes.set_title(title)
     axes.set_xlabel(x, labelpad=1)
     if len(lines) > 1:

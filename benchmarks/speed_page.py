@@ -77,9 +77,9 @@ median of the rounds, and in brackets the smallest and the largest."""
 
 GROWTH = """## How cost grows with the work
 
-CPU seconds at several sizes. *Slope* is the exponent that fits all points: 1 means that ten times the work
-takes ten times as long, 2 means a hundred times. *At the end* is the slope between the two largest sizes,
-where a fixed cost no longer counts. The dotted lines have slope 1."""
+CPU seconds at several sizes, the quickest of two to five rounds. *Slope* is the exponent that fits all
+points: 1 means that ten times the work takes ten times as long, 2 means a hundred times. *At the end* is the
+slope between the two largest sizes, where a fixed cost no longer counts. The dotted lines have slope 1."""
 
 TURNS = """SFT rows with a row for each step repeat a conversation's beginning in every row, so their text
 grows with the square of its turns by what they are; a row for each episode does not. A chat endpoint is sent
