@@ -73,8 +73,8 @@ report: $(DEV)  ## write a run's report.html again: make report RUN=demo
 notebook: $(LAB)  ## open the notebooks in JupyterLab
 	@$(VENV)/bin/jupyter lab --LabApp.default_url=/lab/tree/notebooks $(ARGS)
 
-bench: $(DEV)  ## time the shop: reset, tools, episodes, memory, threads
-	@$(PY) -m benchmarks.retail $(ARGS)
+bench: $(DEV)  ## measure speed: ratios in one table, growth, load; writes docs/speed.md
+	@$(PY) -m benchmarks $(ARGS)
 
 reliability: $(DEV) $(MODEL_SET)  ## try to break it: hostile input and faults by the million; writes docs/reliability.md
 	@$(PY) -m reliability $(ARGS)

@@ -76,7 +76,10 @@ def measure(episodes: int, trials: int, rounds: int) -> dict[str, Any]:
             "carried out anew": on_a_new_shop(lambda shop: read_stages(run / "evaluation", shop)),
             "the page": on_a_new_shop(lambda shop: write_report(run, shop)),
         }
-        samples = {name: [timing.measured(work) for _ in range(rounds)] for name, work in works.items()}
+        samples: dict[str, timing.Rounds] = {name: [] for name in works}
+        for _ in range(rounds):  # in turns, and no round to warm up: each begins with a new shop anyway
+            for name, work in works.items():
+                samples[name].append(timing.measured(work))
         return {
             "episodes": count,
             "read": sum(file.stat().st_size for file in (run / "evaluation").glob("*.jsonl")),
@@ -85,6 +88,7 @@ def measure(episodes: int, trials: int, rounds: int) -> dict[str, Any]:
                 name: {clock: timing.typical(found, clock) for clock in ("cpu", "wall")}
                 for name, found in samples.items()
             },
+            "ratio": timing.ratio(samples["carried out anew"], samples["the page"]).to_json(),
         }
 
 

@@ -50,7 +50,7 @@ class History:
 
 
 class Agent(Protocol):
-    """Who acts."""
+    """Who acts. One that answers each episode by itself, and not all at once, has `one_by_one = True`."""
 
     vocabulary: Vocabulary | None  # how to read its token ids; None where its turns are text
 

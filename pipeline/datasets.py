@@ -17,7 +17,7 @@ never cut.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from random import Random
@@ -114,14 +114,15 @@ def sft_rows(
         tells: In agent mode, the share of tasks whose demonstrator tells what was asked (`demonstrate`).
         too_long: Whether rows beyond `max_length` are dropped or kept; reported they are either way.
     """
-    opening, found, refused = system_messages(mode, effort=effort, date=date), [], []
+    opening = segments(system_messages(mode, effort=effort, date=date))  # once: policy and tools are long
+    found, refused = [], []
     for task in tasks:
         try:
             found += _rows_of(shop, task, opening, mode, rows, thoughts, tells)
         except NotDemonstrable as error:
             refused.append(str(error))
-    count = token_counter(tokenizer)
-    lengths = {f"{row.task_id}/{row.step}": count(row.text) for row in found}
+    count = cache(token_counter(tokenizer))  # rows share most of their messages, above all the policy
+    lengths = {f"{row.task_id}/{row.step}": sum(map(count, _whole_messages(row.pieces))) for row in found}
     over = {name for name, length in lengths.items() if length > max_length}
     kept = [row for row in found if too_long == "keep" or f"{row.task_id}/{row.step}" not in over]
     report = LengthReport(mode, max_length, lengths, tuple(sorted(over)), len(kept), tuple(refused))
@@ -129,14 +130,14 @@ def sft_rows(
 
 
 def _rows_of(
-    shop: Shop, task: Task, opening: list[Message], mode: Mode, rows: str, thoughts: bool, tells: float
+    shop: Shop, task: Task, opening: list[Segment], mode: Mode, rows: str, thoughts: bool, tells: float
 ) -> list[Row]:
     if mode == "plan":
         answer = Final(plan.render_plan(plannable_actions(task)))
-        return [Row(task.id, 0, tuple(segments([*opening, User(task.query), answer])))]
+        return [Row(task.id, 0, (*opening, *segments([User(task.query), answer])))]
     told = Random(f"tells/{task.id}").random() < tells
     messages = demonstrate(shop, task, thoughts=thoughts, tells=told).messages
-    pieces = segments([*opening, *messages])
+    pieces = opening + segments(messages)
     if rows == "episode":
         return [Row(task.id, 0, tuple(pieces))]
     return [Row(task.id, step, _step(pieces, end)) for step, end in enumerate(_turn_ends(pieces))]
@@ -168,6 +169,17 @@ def _step(pieces: Sequence[Segment], end: int) -> tuple[Segment, ...]:
         start -= 1
     history = [Segment(piece.text, False, piece.kind) for piece in pieces[:start]]
     return (*history, *pieces[start:end])
+
+
+def _whole_messages(pieces: Sequence[Segment]) -> Iterator[str]:
+    """A row's text message by message: each begins with a special token, so no token spans two of them."""
+    text = ""
+    for piece in pieces:
+        if text and piece.text.startswith("<|start|>"):
+            yield text
+            text = ""
+        text += piece.text
+    yield text
 
 
 def token_counter(tokenizer: Any) -> Callable[[str], int]:

@@ -27,6 +27,7 @@ class EndpointAgent:
     """Writes turns with a served model, each request in a thread of its own."""
 
     vocabulary = None  # its turns are text
+    one_by_one = True  # an answer comes when it comes: no episode waits for another's
 
     def __init__(
         self,
@@ -51,8 +52,7 @@ class EndpointAgent:
             connection: api_key, timeout, attempts, sleep: see `ChatEndpoint`.
         """
         self.options, self.seeded, self.return_thoughts = dict(options or {}), seeded, return_thoughts
-        self._settings = {"model": model, "base_url": base_url, **connection}
-        ChatEndpoint(**self._settings)  # says at once what is wrong with address or key
+        self._endpoint = _WholeAnswer(model, base_url, **connection)  # says what is wrong with address or key
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="endpoint")
 
     def encode(self, text: str) -> Sequence[int]:
@@ -72,7 +72,7 @@ class EndpointAgent:
         if self.seeded:
             options["seed"] = history.chance.getrandbits(31)
         try:
-            answer = _WholeAnswer(self._settings, options).complete(self._messages(history))
+            answer = self._endpoint.complete(self._messages(history), **options)
             return _written(json.loads(answer))
         except CustomerError as error:  # its name would mislead here; its message says what to do
             return Written("", error=str(error))
@@ -91,10 +91,6 @@ class EndpointAgent:
 
 class _WholeAnswer(ChatEndpoint):
     """The same client, which gives back the server's whole answer: a turn may be a call without any text."""
-
-    def __init__(self, settings: Mapping[str, Any], options: Mapping[str, Any]) -> None:
-        super().__init__(**settings)
-        self._options |= options
 
     def _content(self, body: bytes) -> str:
         answer = _whole(body)

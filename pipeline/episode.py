@@ -77,7 +77,7 @@ class Episode(environment.Episode):
             return tuple(turn.observation for turn in self.calls if not turn.failed)
         return super().messages
 
-    @property
+    @cached_property
     def customer_words(self) -> str:
         """Everything the customer said."""
         return "\n".join([self.opening, *(t.observation for t in self.turns if t.action.name == RESPOND)])

@@ -128,7 +128,8 @@ def _who_answers(options: Any, config: Config, stage: str) -> tuple[Any, str]:
             raise ValueError("--endpoint needs --name, the model's name there")
         sampling = {"temperature": config.temperature if options.trials > 1 else 0.0}
         limits = {"max_tokens": config.max_turn_length, "reasoning_effort": config.effort}
-        agent = EndpointAgent(options.name, options.endpoint, options=sampling | limits, seeded=True)
+        asked = {"options": sampling | limits, "seeded": True, "workers": options.batch_size}
+        agent = EndpointAgent(options.name, options.endpoint, **asked)
         return agent, f"{options.name} at {options.endpoint}"
     from pipeline.model import load_model
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 DRAWS = 2000
+AT_ONCE = 2_000_000  # numbers drawn at a time: all at once would take gigabytes for very many tasks
 
 
 def interval(values: Sequence[float], draws: int = DRAWS) -> tuple[float, float]:
@@ -36,8 +37,10 @@ def ratio_intervals(sums: np.ndarray, draws: int = DRAWS) -> tuple[np.ndarray, n
     count, ratios, _ = sums.shape
     if not count:
         return (np.full(ratios, np.nan),) * 3
-    weights = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), size=draws)
-    drawn = _divided(np.tensordot(weights, sums, axes=1))
+    chance, even, part = np.random.default_rng(0), np.full(count, 1 / count), max(1, AT_ONCE // count)
+    sizes = [min(part, draws - start) for start in range(0, draws, part)]
+    weights = (chance.multinomial(count, even, size=size) for size in sizes)
+    drawn = np.concatenate([_divided(np.tensordot(some, sums, axes=1)) for some in weights])
     known = [column[~np.isnan(column)] for column in drawn.T]
     ends = [np.percentile(column, [2.5, 97.5]) if len(column) else (np.nan, np.nan) for column in known]
     low, high = np.array(ends).T

@@ -18,7 +18,7 @@ with examples.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -99,30 +99,33 @@ def match(episode: Episode) -> Matching:
 def _right(calls: tuple[Turn, ...], gold: tuple[Turn, ...]) -> dict[int, int]:
     """Gold action -> call: first what is the same call, then look-ups that brought the same answer."""
     right: dict[int, int] = {}
-    for same in (_same_call, _same_answer):
+    tried = {(turn.action.name, turn.failed) for turn in gold}
+    for key in (_call_key, _answer_key):
+        used = set(right.values())
+        places: dict[Any, list[int]] = {}  # by what makes two of them the same, the last call first
+        for at in reversed(range(len(calls))):
+            if at not in used and (found := key(calls[at], tried)) is not None:
+                places.setdefault(found, []).append(at)
         for place, wanted in enumerate(gold):
-            if place in right:
+            if place in right or (found := key(wanted, tried)) is None:
                 continue
-            for at, turn in enumerate(calls):
-                if at in right.values() or not same(turn, wanted):
-                    continue
-                if same is _same_call or not _is_repeat(calls, at):
-                    right[place] = at
-                    break
+            same = places.get(found, [])
+            while same and key is _answer_key and _is_repeat(calls, same[-1]):
+                same.pop()
+            if same:
+                right[place] = same.pop()
     return right
 
 
-def _same_call(turn: Turn, gold: Turn) -> bool:
-    return (
-        turn.action.name == gold.action.name
-        and turn.failed == gold.failed
-        and _comparable(turn.action) == _comparable(gold.action)
-    )
+def _call_key(turn: Turn, tried: Collection[tuple[str, bool]]) -> tuple[tuple[str, bool], str] | None:
+    """What two turns have in common if they are the same call; None for what no gold action could be."""
+    what = (turn.action.name, turn.failed)
+    return (what, _comparable(turn.action)) if what in tried else None
 
 
-def _same_answer(turn: Turn, gold: Turn) -> bool:
-    look_ups = _kind(turn) == READ == _kind(gold) and not turn.failed and not gold.failed
-    return look_ups and turn.observation != "" and turn.observation == gold.observation
+def _answer_key(turn: Turn, tried: Collection[tuple[str, bool]]) -> str | None:
+    """What two look-ups have in common if they brought the same answer."""
+    return turn.observation or None if _kind(turn) == READ and not turn.failed else None
 
 
 def _comparable(action: Action) -> str:
@@ -239,14 +242,21 @@ def _outputs_shown(episode: Episode) -> bool:
 
 
 def _in_sequence(gold: tuple[Turn, ...], right: dict[int, int]) -> bool:
-    """Whether no pair of gold actions that depend on each other was done the other way round."""
-    done = sorted(right)
-    return all(
-        right[first] < right[then]
-        for n, first in enumerate(done)
-        for then in done[n + 1 :]
-        if must_precede(gold[first], gold[then])
-    )
+    """Whether no pair of gold actions of which one `must_precede` the other was done the other way round.
+
+    Not pair by pair: of those that must come before, only the one that was done last can be too late.
+    """
+    identified, seen = -1, {}  # the last call so far that identified the customer; that was about each record
+    for place in sorted(right):
+        turn, at = gold[place], right[place]
+        record = _record(turn.action) and canonical(_record(turn.action))
+        before = seen.get(record, -1)
+        if at < identified or (record and _kind(turn) == WRITE and at < before):
+            return False
+        if turn.action.name in IDENTIFICATION:
+            identified = max(identified, at)
+        seen[record] = max(before, at)
+    return True
 
 
 def must_precede(first: Turn, then: Turn) -> bool:

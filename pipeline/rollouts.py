@@ -13,8 +13,9 @@ that nothing in them becomes structure. A finished episode leaves the batch and 
 
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import nullcontext
+from threading import Event
 from typing import Any
 
 from envs.retail.customer import ScriptedCustomer
@@ -28,6 +29,7 @@ from pipeline.harmony import DATE
 from pipeline.running import Rollout, Rules, Running, told
 
 __all__ = ["Rollout", "opened", "play", "stream"]
+_Place = tuple[Task, int, int]  # a task, the episode's number, which trial of its task it is
 
 
 def play(agent: Agent, shop: Shop, tasks: Iterable[Task], **settings: Any) -> list[Rollout]:
@@ -78,20 +80,14 @@ def stream(
     rules = Rules(agent, shop, mode, customer, strict, max_turns, max_tokens, seed, head)
     patient = customer not in (None, ScriptedCustomer)  # these two never keep anybody waiting
     waiting = deque(place for place in _places(tasks, trials) if (place[0].id, place[2]) not in skip)
-    running: list[Running] = []
-    with (
-        tqdm(total=len(waiting), desc="episodes", leave=False, disable=not progress) as bar,
-        ThreadPoolExecutor(batch_size) if patient else nullcontext() as pool,
-    ):
-        while waiting or running:
-            free = min(batch_size - len(running), len(waiting))
-            new = [Running(rules, *waiting.popleft()) for _ in range(free)]
-            _side_by_side(pool, Running.start, [(one,) for one in new])
-            running += new
-            _side_by_side(pool, Running.take, _turns(agent, [one for one in running if not one.done]))
-            ended, running = [o for o in running if o.done], [o for o in running if not o.done]
-            bar.update(len(ended))
-            yield from (one.rollout() for one in ended)
+    if getattr(agent, "one_by_one", False) and batch_size > 1:
+        ended = _each_by_itself(rules, waiting, batch_size)
+    else:
+        ended = _in_batches(rules, waiting, batch_size, patient)
+    with tqdm(total=len(waiting), desc="episodes", leave=False, disable=not progress) as bar:
+        for one in ended:
+            bar.update()
+            yield one.rollout()
 
 
 def opened(
@@ -111,8 +107,8 @@ def opened(
     return running
 
 
-def _places(tasks: Iterable[Task], trials: int) -> Iterator[tuple[Task, int, int]]:
-    """Each episode to be played: its task, its number, and which trial of its task it is."""
+def _places(tasks: Iterable[Task], trials: int) -> Iterator[_Place]:
+    """Each episode to be played."""
     seen: Counter[str] = Counter()
     for number, task in enumerate(task for task in tasks for _ in range(trials)):
         yield task, number, seen[task.id]
@@ -125,12 +121,72 @@ def _turns(agent: Agent, episodes: list[Running]) -> list[tuple[Running, Written
     return [(one, turn) for one, turn in zip(episodes, written, strict=True) if turn is not None]
 
 
+def _each_by_itself(rules: Rules, waiting: deque[_Place], batch_size: int) -> Iterator[Running]:
+    """Episodes in threads of their own, for an agent that answers each by itself: none waits for another."""
+    stopped, under_way = Event(), set()
+
+    def played(one: Running) -> Running:
+        one.start()
+        while not one.done and not stopped.is_set():
+            for _, turn in _turns(rules.agent, [one]):
+                one.take(turn)
+        return one
+
+    with ThreadPoolExecutor(batch_size) as pool:
+        try:
+            while waiting or under_way:
+                while waiting and len(under_way) < batch_size:
+                    under_way.add(pool.submit(played, Running(rules, *waiting.popleft())))
+                done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+                yield from (step.result() for step in done)
+        finally:
+            stopped.set()  # where nobody wants any more, the others stop at their next turn
+
+
+def _in_batches(rules: Rules, waiting: deque[_Place], batch_size: int, patient: bool) -> Iterator[Running]:
+    """Episodes side by side, for an agent that writes the turns of all of them at once."""
+    running: list[Running] = []
+    under_way: dict[Future[None], Running] = {}  # episodes that wait for their customer
+    with ThreadPoolExecutor(batch_size) if patient else nullcontext() as pool:
+        while waiting or running:
+            free = min(batch_size - len(running), len(waiting))
+            new = [Running(rules, *waiting.popleft()) for _ in range(free)]
+            running += new
+            alone = len(running) == 1  # then its customer may ask a person, which a thread could not
+            threads = None if alone else pool
+            _side_by_side(threads, Running.start, [(one,) for one in new], under_way)
+            ready = _ready(running, under_way)
+            _side_by_side(threads, Running.take, _turns(rules.agent, ready), under_way)
+            busy = {id(one) for one in under_way.values()}
+            yield from (one for one in running if id(one) not in busy and one.done)
+            running = [one for one in running if id(one) in busy or not one.done]
+
+
 def _side_by_side(
-    pool: ThreadPoolExecutor | None, step: Callable[..., None], calls: list[tuple[Any, ...]]
+    pool: ThreadPoolExecutor | None,
+    step: Callable[..., None],
+    calls: list[tuple[Any, ...]],
+    under_way: dict[Future[None], Running],
 ) -> None:
-    """Steps of several episodes at once where a customer may be slow; one alone right here, as it may ask."""
-    if pool is None or len(calls) == 1:
-        for call in calls:
+    """Steps of several episodes, each in a thread where its customer may be slow, else right here."""
+    for call in calls:
+        if pool is None:
             step(*call)
-    else:
-        list(pool.map(lambda call: step(*call), calls))
+        else:
+            under_way[pool.submit(step, *call)] = call[0]
+
+
+def _ready(running: list[Running], under_way: dict[Future[None], Running]) -> list[Running]:
+    """The episodes that wait for the agent, as soon as they are half of all.
+
+    The slowest customer must not keep everybody waiting, nor the quickest make a batch of one.
+    """
+    while True:
+        for step in [step for step in under_way if step.done()]:
+            del under_way[step]
+            step.result()  # raises what no episode may keep to itself
+        busy = {id(one) for one in under_way.values()}
+        ready = [one for one in running if id(one) not in busy]
+        if 2 * len(ready) >= len(running):
+            return [one for one in ready if not one.done]
+        wait(under_way, return_when=FIRST_COMPLETED)

@@ -97,6 +97,7 @@ class Running:
         self.env = RetailEnv(rules.shop, task, customer, max_steps=rules.max_turns, strict=rules.strict)
         self.recorder = Recorder(self.env, rules.agent.vocabulary)
         self.history = History([], rules.max_tokens, random.Random(f"{rules.seed}/{task.id}/{trial}"))
+        self.length = 0  # of all after the prompt, in tokens
         self.planned: Episode | None = None
         self.error, self.began = "", time.perf_counter()
 
@@ -118,7 +119,7 @@ class Running:
         """Carry out a turn and append the answer."""
         if written.error:
             return self._break_off(written.error)
-        self.history.transcript.append(written)
+        self._append(written)
         try:
             self._follow(written) if self.rules.mode == "plan" else self._act(written)
         except Exception as error:
@@ -137,14 +138,14 @@ class Running:
         """Append an answer if it leaves the agent room for a word."""
         answer = told(self.rules.agent, message)
         if self.rules.max_tokens is not None:
-            self.history.room = self.rules.max_tokens - self._length() - len(answer.ids)
+            self.history.room = self.rules.max_tokens - self.length - len(answer.ids)
             if self.history.room < 1:
                 return self.env.end("budget")
-        self.history.transcript.append(answer)
+        self._append(answer)
 
-    def _length(self) -> int:
-        pieces = self.history.transcript[1:]
-        return sum(len(piece.ids) or getattr(piece, "tokens", 0) for piece in pieces)
+    def _append(self, piece: Told | Written) -> None:
+        self.history.transcript.append(piece)
+        self.length += len(piece.ids) or getattr(piece, "tokens", 0)
 
     def _follow(self, plan: Written) -> None:
         episode = play_plan(self.rules.shop, self.env.task, plan.ids or plan.text, self.recorder.vocabulary)

@@ -56,7 +56,20 @@ class Gold(NamedTuple):
     calls: list[Call]
     names: frozenset[str]
     answers: Answers  # to this question
-    wanted: re.Pattern[str]
+    wanted: "Wanted"
+
+
+class Wanted(dict[str, bool]):
+    """Whether an answer of a shape is as a right one of this kind is; each shape is looked at once."""
+
+    def __init__(self, pattern: str) -> None:
+        self.pattern = re.compile(pattern)
+
+    def __missing__(self, shape: str) -> bool:
+        fits = self.pattern.fullmatch(shape) is not None
+        if len(self) < 1000:
+            self[shape] = fits
+        return fits
 
 
 def compute_score(
@@ -81,7 +94,7 @@ def compute_score(
     gold = read_gold(ground_truth)
     answer = gold.answers.read(_text(solution, vocabulary))
     least, most = switches.bounds.format
-    form = most if gold.wanted.fullmatch(answer.shape) else least
+    form = most if gold.wanted[answer.shape] else least
     right = correctness(gold.calls, _comparable(answer, gold, switches), switches)
     length = length_score(len(answer.thoughts.split()), switches) if switches.with_length else 0.0
     return _new(Score, (form + right + length, form, right, length))
@@ -129,12 +142,12 @@ def read_gold(ground_truth: str) -> Gold:
 
 
 @lru_cache(maxsize=256)
-def _wanted(shape: str) -> re.Pattern[str]:
+def _wanted(shape: str) -> Wanted:
     """The shape of a kind's answers; names that cannot stand in a header only where the gold has some."""
     call = "[CU]" if "U" in shape else "C"
     if "C" in shape or "U" in shape:
-        return re.compile(f"A[AP]*{call}+F" if "F" in shape else f"A[AP]*{call}+")
-    return re.compile("A+F" if "F" in shape else "A+")
+        return Wanted(f"A[AP]*{call}+F" if "F" in shape else f"A[AP]*{call}+")
+    return Wanted("A+F" if "F" in shape else "A+")
 
 
 def verl_score(

@@ -104,6 +104,7 @@ def bounds(switches: Switches = Switches()) -> Bounds:
 
 _KEYS = (*PUBLISHED, GUESS_CAP)
 _RAW_KEYS = tuple(map(os.fsencode, _KEYS))
+_NOTHING_SET = (None,) * len(_KEYS)
 
 
 def _read_environment() -> tuple[str | bytes | None, ...]:
@@ -113,7 +114,9 @@ def _read_environment() -> tuple[str | bytes | None, ...]:
     so on posix its dictionary of bytes is looked into.
     """
     raw = getattr(os.environ, "_data", None) if os.name == "posix" else None
-    return tuple(map(os.environ.get, _KEYS)) if raw is None else tuple(map(raw.get, _RAW_KEYS))
+    if raw is None:
+        return tuple(map(os.environ.get, _KEYS))
+    return _NOTHING_SET if raw.keys().isdisjoint(_RAW_KEYS) else tuple(map(raw.get, _RAW_KEYS))
 
 
 @lru_cache(maxsize=1024)
@@ -142,15 +145,15 @@ def correctness(
     least, most = switches.bounds.correctness
     if calls is None:
         return least
-    if len(gold) == len(calls) and all(map(_same, gold, calls)):
-        return most
+    if len(gold) == len(calls):
+        for action, call in zip(gold, calls, strict=True):
+            if action.name != call.name or action.arguments != call.arguments:
+                break
+        else:
+            return most
     if switches.coarse:
         return least
     return least + (most - least) * _earned(gold, calls, switches) / _earnable(gold, switches)
-
-
-def _same(gold: Named, call: Named) -> bool:
-    return gold.name == call.name and gold.arguments == call.arguments
 
 
 def _earnable(gold: Sequence[Named], switches: Switches) -> float:
@@ -162,6 +165,8 @@ def _earned(gold: Sequence[Named], calls: Sequence[Named], switches: Switches) -
     earned = overlap([action.name for action in gold], names, in_order=switches.refined)
     unused = names if switches.guess_cap is None else names[: len(gold) + switches.guess_cap]
     for action in gold:
+        if action.name not in unused:
+            continue
         best, place = 0.0, None
         for number, name in enumerate(unused):
             if name == action.name and (worth := _worth(action, calls[number], switches)) > best:

@@ -23,6 +23,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 OPENAI = "https://api.openai.com/v1"
@@ -105,8 +106,8 @@ class ChatEndpoint:
             raise CustomerError(f"attempts={attempts} and timeout={timeout} must be above zero")
         self.timeout, self.attempts, self._sleep = timeout, attempts, sleep
         self._options = {"temperature": temperature, "seed": seed}
-        handlers = [_StayHere(), *([urllib.request.ProxyHandler({})] if _is_local(host) else [])]
-        self._opener = urllib.request.build_opener(*handlers)
+        proxies = {} if _is_local(host) else urllib.request.getproxies()
+        self._opener = _opener(tuple(sorted(proxies.items())))
         self._usage, self._lock = Usage(), threading.Lock()
         self._jitter = random.Random()  # its own: waiting must not disturb anybody's seeded numbers
 
@@ -119,9 +120,14 @@ class ChatEndpoint:
         with self._lock:
             return self._usage
 
-    def complete(self, messages: Sequence[Mapping[str, str]]) -> str:
-        """The model's answer to a conversation; raises `CustomerError` when there is none to be had."""
-        options = {name: value for name, value in self._options.items() if value is not None}
+    def complete(self, messages: Sequence[Mapping[str, Any]], **more: Any) -> str:
+        """The model's answer to a conversation; raises `CustomerError` when there is none to be had.
+
+        Args:
+            messages: The conversation.
+            more: Options of this one question, beside the endpoint's own.
+        """
+        options = {name: value for name, value in (self._options | more).items() if value is not None}
         body = json.dumps({"model": self.model, "messages": list(messages), **options}).encode()
         for attempt in range(1, self.attempts + 1):
             try:
@@ -213,6 +219,12 @@ class ChatEndpoint:
                 old.prompt_tokens + _tokens(usage.get("prompt_tokens")),
                 old.completion_tokens + _tokens(usage.get("completion_tokens")),
             )
+
+
+@lru_cache(maxsize=16)
+def _opener(proxies: tuple[tuple[str, str], ...]) -> urllib.request.OpenerDirector:
+    """What opens connections, shared by all endpoints: making one reads all certificates anew, some 50 ms."""
+    return urllib.request.build_opener(_StayHere(), urllib.request.ProxyHandler(dict(proxies)))
 
 
 def _tokens(value: Any) -> int:

@@ -1,6 +1,7 @@
 """From tasks to training rows: what is trained, what is left out, and that it says what the gold says."""
 
 import json
+from collections import Counter
 from itertools import islice
 
 import pytest
@@ -9,6 +10,7 @@ from envs.retail.database import Shop
 from envs.retail.generator import generate
 from envs.retail.tasks import Action, Task
 from envs.retail.tools import READ, TOOLS
+from pipeline import harmony
 from pipeline.datasets import (
     grpo_prompts,
     plannable_actions,
@@ -98,9 +100,11 @@ def test_no_tool_answer_and_no_prompt_is_trained_on_the_real_vocabulary(shop, ta
     def tokenizer(text, add_special_tokens=False):
         return {"input_ids": encoding.encode(text, allowed_special="all")}
 
-    rows, _ = sft_rows(shop, tasks[:10], tokenizer=encoding, max_length=10**6, thoughts=True, rows="episode")
+    settings = {"tokenizer": encoding, "max_length": 10**6, "thoughts": True, "rows": "episode"}
+    rows, report = sft_rows(shop, tasks[:10], **settings)
     for row, task in zip(rows, tasks[:10], strict=True):
         ids = tokenized(row, tokenizer)
+        assert report.lengths[f"{task.id}/0"] == len(ids["input_ids"])
         assert ids["input_ids"] == encoding.encode(row.text, allowed_special="all"), "pieces meet at tokens"
         pairs = zip(ids["input_ids"], ids["completion_mask"], strict=True)
         text = encoding.decode([token for token, mask in pairs if mask])
@@ -113,6 +117,30 @@ def test_no_tool_answer_and_no_prompt_is_trained_on_the_real_vocabulary(shop, ta
                 assert message.text not in text
         for call in calls:
             assert json.dumps(call.arguments, ensure_ascii=False) in text
+
+
+def test_a_message_that_many_rows_share_is_counted_once(shop, tasks):
+    counted = Counter()
+
+    def counting(text, add_special_tokens=False):
+        counted[text] += 1
+        return characters(text)
+
+    rows, report = sft_rows(shop, tasks[:10], tokenizer=counting, max_length=10**6, rows="step")
+    assert report.lengths == {f"{row.task_id}/{row.step}": len(row.text) for row in rows}
+    assert set(counted.values()) == {1} and len(rows) > 30
+    assert sum(map(len, counted)) < sum(len(row.text) for row in rows) / 5
+
+
+@pytest.mark.parametrize("mode", ["agent", "plan"])
+def test_what_all_rows_begin_with_is_rendered_once(shop, tasks, mode, monkeypatch):
+    rendered = []
+    text = harmony._developer_text
+    monkeypatch.setattr(harmony, "_developer_text", lambda message: rendered.append(1) or text(message))
+    rows, _ = sft_rows(shop, tasks[:10], mode=mode, tokenizer=characters, max_length=10**6)
+    assert len(rendered) == 1 < len(rows)
+    opening = render(system_messages(mode))
+    assert all(row.text.startswith(f"{opening}<|start|>user<|message|>") for row in rows)
 
 
 def test_rows_too_long_are_reported_and_dropped_never_cut(shop, tasks):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from envs.retail.database import Shop
 from envs.retail.generator import generate
 from envs.retail.tasks import Action, Task
+from pipeline import intervals
 from pipeline.attacks.attack import act
 from pipeline.demonstrations import report
 from pipeline.episode import Episode, play_turns
@@ -196,3 +197,15 @@ def test_tasks_keep_their_trials_together(shop):
     played = [measured(episode(shop, task, []), trial) for task in tasks for trial in range(2)]
     assert {task: len(trials) for task, trials in by_task(played).items()} == {task.id: 2 for task in tasks}
     assert played[0].family == tasks[0].extra["family"] and played[0].level == tasks[0].level
+
+
+def test_drawing_in_parts_draws_the_same(monkeypatch):
+    """Thousands of tasks at once would take gigabytes."""
+    import numpy as np
+
+    sums = np.random.default_rng(3).random((40, 5, 2))
+    whole = intervals.ratio_intervals(sums)
+    for at_once in (1, 40 * 7, 40 * 300):
+        monkeypatch.setattr(intervals, "AT_ONCE", at_once)
+        parts = intervals.ratio_intervals(sums)
+        assert all(np.allclose(*pair, rtol=1e-12) for pair in zip(parts, whole, strict=True))

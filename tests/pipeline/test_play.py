@@ -189,6 +189,62 @@ def test_slow_customers_answer_side_by_side(shop, tasks, gold):
     assert [rollout.episode.ended for rollout in rollouts] == ["customer"] * 3
 
 
+@pytest.mark.parametrize("one_by_one", [False, True])
+def test_a_slow_customer_does_not_keep_the_others_waiting(shop, tasks, gold, one_by_one):
+    talker, *others = sorted(tasks[:5], key=lambda task: "<|channel|>final" not in gold[task.query][0])
+    others_are_through, lock, ended = threading.Event(), threading.Lock(), []
+
+    class Customer(ScriptedCustomer):
+        def step(self, words):
+            if self.task is talker:
+                assert others_are_through.wait(timeout=30), "the others waited for this answer"
+            answer = super().step(words)
+            with lock:
+                ended.extend([self.task.id] if answer == STOP else [])
+                if len(ended) == len(others):
+                    others_are_through.set()
+            return answer
+
+        def reset(self, task):
+            self.task = task
+            return super().reset(task)
+
+    agent = ScriptedAgent(gold)
+    agent.one_by_one = one_by_one
+    rollouts = quietly(agent, shop, [talker, *others], customer=Customer, batch_size=5)
+    assert all(rollout.episode.succeeded for rollout in rollouts) and ended[-1] == talker.id
+
+
+def test_an_agent_that_answers_one_by_one_plays_the_same_episodes(shop, tasks, gold):
+    agent = ScriptedAgent(gold)
+    together = quietly(agent, shop, tasks, batch_size=4, trials=2)
+    agent.one_by_one = True
+    by_themselves = quietly(agent, shop, tasks, batch_size=4, trials=2)
+    assert [one.episode for one in by_themselves] == [one.episode for one in together]
+    assert [one.transcript for one in by_themselves] == [one.transcript for one in together]
+
+
+def test_episodes_that_nobody_waits_for_stop_at_their_next_turn(shop, tasks, gold):
+    agent = ScriptedAgent(gold)
+    agent.one_by_one = True
+    left, written = threading.Event(), []
+    write = agent.write
+
+    def writing(histories):
+        (history,) = histories
+        if history.transcript[0].messages[-1].text != tasks[0].query:
+            written.append(1)
+            left.wait(timeout=30)
+        return write(histories)
+
+    agent.write = writing
+    episodes = stream(agent, shop, tasks[:3], batch_size=3, progress=False)
+    assert next(episodes).episode.task.id == tasks[0].id
+    threading.Timer(0.05, left.set).start()
+    episodes.close()  # waits for the turns that are being written, and for no more
+    assert len(written) == 2
+
+
 def test_one_customer_alone_is_asked_where_the_loop_runs(shop, tasks, gold):
     class Person(ScriptedCustomer):
         def step(self, words):

@@ -189,3 +189,32 @@ def test_the_key_is_never_shown(server: Server, monkeypatch, caplog, capfd):
         endpoint(server, api_key=f"{KEY}\nX: y")
     shown = "".join(map(repr, (chat, error.value, error.value.__context__, broken.value)))
     assert KEY not in shown + caplog.text + "".join(capfd.readouterr())
+
+
+def test_endpoints_share_what_opens_connections(monkeypatch):
+    """Making it reads all certificates anew from Python 3.12 on: once a request was half of a run's time."""
+    from envs.retail import endpoint as module
+
+    build, made = module.urllib.request.build_opener, []
+    monkeypatch.setattr(module.urllib.request, "build_opener", lambda *a: made.append(a) or build(*a))
+    module._opener.cache_clear()
+    for variable in ("https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"):
+        monkeypatch.delenv(variable, raising=False)
+    for _ in range(20):
+        ChatEndpoint("m", "http://127.0.0.1:1/v1")
+        ChatEndpoint("m", "http://example.com/v1", api_key="k")
+    before = len(made)
+    monkeypatch.setenv("http_proxy", "http://proxy.example:3128")
+    ChatEndpoint("m", "http://127.0.0.1:1/v1")
+    assert before <= 2 and len(made) == before, "a local address needs no proxy"
+    ChatEndpoint("m", "http://example.com/v1", api_key="k")
+    assert len(made) == before + 1, "another proxy needs another one"
+    module._opener.cache_clear()
+
+
+def test_options_of_one_question_are_not_those_of_the_next(server):
+    chat = endpoint(server, temperature=0.5)
+    chat.complete([], temperature=0.1, seed=7)
+    chat.complete([])
+    asked = [{name: one.get(name) for name in ("temperature", "seed")} for one in server.requests]
+    assert asked == [{"temperature": 0.1, "seed": 7}, {"temperature": 0.5, "seed": None}]
