@@ -39,7 +39,7 @@ def train_or_stop(trainer: Any, checkpoint: str | None) -> None:
             control.should_save |= _anyone(told, trainer)
 
         def on_save(self, args, state, control, **kwargs):
-            control.should_training_stop |= bool(told)  # not before: the checkpoint would say that all is done
+            control.should_training_stop |= bool(told)  # a checkpoint must not say that all is done
 
     trainer.add_callback(StopWhenTold)
     with on_sigterm(lambda: told.append(trainer.state.global_step)):
