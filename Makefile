@@ -54,11 +54,14 @@ check:  ## what this machine is, what is installed, and which profiles will run 
 demo: $(if $(call NEEDS_MODEL,$(DEMO_NOTEBOOKS)),$(DEV) $(MODEL_SET),$(DEV))  ## run notebooks 00 to 05 on the CPU, write outputs/demo/report.html
 	@$(PY) -m pipeline.chain --run demo $(ARGS) $(DEMO_NOTEBOOKS)
 
+# A file at a time in each process, with one thread each: two torch processes with more threads than cores stand still.
+TEST_SIDE_BY_SIDE = -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
 test: $(DEV) $(MODEL_SET)  ## run every test, notebooks and training on the CPU included
-	@$(PY) -m pytest $(ARGS)
+	@OMP_NUM_THREADS=1 $(PY) -m pytest $(TEST_SIDE_BY_SIDE) $(ARGS)
 
 test-fast: $(DEV)  ## run the quick tests: under a minute, no torch
-	@$(PY) -m pytest -n auto --dist loadfile -m "not torch and not slow and not notebook" $(ARGS)
+	@$(PY) -m pytest -n logical --dist loadfile -m "not torch and not slow and not notebook" $(ARGS)
 
 train: $(DEV) $(MODEL_SET)  ## the same chain for a real model (01 to 05): make train PROFILE=gpu24
 	$(if $(call NEEDS_MODEL,$(TRAIN_NOTEBOOKS)),,$(error no notebook that trains is in notebooks/ yet: `make demo` runs what is there))
