@@ -21,9 +21,9 @@ WHY := MODEL=$(MODEL) was given
 $(if $(filter cpu gpu,$(MODEL)),,$(error MODEL is cpu or gpu, not "$(MODEL)"))
 else
 SMI := $(shell command -v nvidia-smi 2>/dev/null)
-GPU := $(if $(SMI),$(shell nvidia-smi -L 2>/dev/null | sed -n '/^GPU/{s/^GPU [0-9]*: //;s/ .UUID.*//;p;q;}'))
-MODEL := $(if $(GPU),gpu,cpu)
-WHY := $(if $(GPU),nvidia-smi names a GPU: $(GPU),no NVIDIA GPU: nvidia-smi $(if $(SMI),names none,is not installed))
+GPU_NAME := $(if $(SMI),$(shell nvidia-smi -L 2>/dev/null | sed -n '/^GPU/{s/^GPU [0-9]*: //;s/ .UUID.*//;p;q;}'))
+override MODEL := $(if $(GPU_NAME),gpu,cpu)
+WHY := $(if $(GPU_NAME),nvidia-smi names a GPU: $(GPU_NAME),no NVIDIA GPU: nvidia-smi $(if $(SMI),names none,is not installed))
 endif
 MODEL_REQS  = $(if $(filter gpu,$(MODEL)),requirements.txt,requirements-cpu.txt)
 MODEL_SET   = $(VENV)/.stamp-$(MODEL)$(if $(LOCKED),-locked)
