@@ -154,7 +154,9 @@ def test_train_passes_parameters_on_and_the_later_word_counts(project, monkeypat
 
 def test_train_runs_the_notebooks_that_are_named(project, monkeypatch):
     started = enter(project, "train", "-p", "SEED", "7", "notebooks/02_sft_warmup.ipynb")
-    assert chained(started, monkeypatch)[1] == ["02"]
+    assert chained(started, monkeypatch)[1:] == (["02"], {"PROFILE": "spark", "SEED": 7})
+    without_a_model = enter(project, "train", "notebooks/01_prepare_the_tasks.ipynb")
+    assert chained(without_a_model, monkeypatch)[1:] == (["01"], {}), "it has no such parameter"
 
 
 def test_demo_rehearses_on_the_cpu(project, monkeypatch):
