@@ -52,7 +52,7 @@ lab() {
     [[ -z ${JUPYTER_TOKEN_FILE:-} ]] || grep -q '[^[:space:]]' "$JUPYTER_TOKEN_FILE" ||
         refuse "JUPYTER_TOKEN_FILE=$JUPYTER_TOKEN_FILE holds no token: write one into it, or leave the variable out"
     looked_after_as lab
-    jupyter lab --ip=0.0.0.0 --port="${PORT:-8888}" --no-browser --LabApp.default_url=/lab/tree/notebooks "$@"
+    exec jupyter lab --ip=0.0.0.0 --port="${PORT:-8888}" --no-browser --LabApp.default_url=/lab/tree/notebooks "$@"
 }
 
 train() {
