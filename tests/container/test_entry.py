@@ -193,6 +193,8 @@ def health(tmp_path, monkeypatch, capsys) -> Callable[..., tuple[int, str]]:
     spec = importlib.util.spec_from_file_location("healthy", ROOT / "container" / "healthy.py")
     healthy = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(healthy)
+    for cache in ("HF_HOME", "TRITON_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR"):
+        monkeypatch.delenv(cache, raising=False)  # other tests import what sets them
     monkeypatch.setenv("STATE_FILE", str(tmp_path / "state"))
     monkeypatch.setenv("TOOL_OUTPUTS", str(tmp_path / "outputs"))
 
