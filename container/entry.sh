@@ -56,9 +56,14 @@ lab() {
 }
 
 train() {
-    local chosen=()
-    [[ "$* " == *.ipynb\ * ]] || chosen=(notebooks/0[1-5]_*.ipynb)
-    chain --run train -p PROFILE "${PROFILE:-spark}" "$@" "${chosen[@]}"
+    local word notebooks=() profile=(-p PROFILE "${PROFILE:-spark}")
+    for word in "$@"; do
+        [[ $word != *.ipynb ]] || notebooks+=("$word")
+    done
+    ((${#notebooks[@]})) || chain --run train "${profile[@]}" "$@" notebooks/0[1-5]_*.ipynb
+    # The chain refuses a parameter that none of its notebooks has.
+    grep -qs '"PROFILE = ' "${notebooks[@]}" || profile=()
+    chain --run train "${profile[@]}" "$@"
 }
 
 demo() {

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -88,18 +89,23 @@ def carried(path: str) -> bool:
     """Whether Docker sends a file to the build: the last pattern that fits it, or a folder above, decides."""
     above = [path, *(str(folder) for folder in Path(path).parents)]
     kept = True
-    for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines():
-        pattern = line.removeprefix("!")
-        if pattern and not line.startswith("#") and any(fits(pattern, one) for one in above):
-            kept = line.startswith("!")
+    for pattern in dockerignored():
+        if any(meaning(pattern.removeprefix("!")).fullmatch(one) for one in above):
+            kept = pattern.startswith("!")
     return kept
 
 
-def fits(pattern: str, path: str) -> bool:
+@cache
+def dockerignored() -> list[str]:
+    lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+@cache
+def meaning(pattern: str) -> re.Pattern[str]:
     parts = re.split(r"(\*\*/|\*|\?|\[[^]]+\])", pattern)
     meant = {"**/": "(.*/)?", "*": "[^/]*", "?": "[^/]"}
-    said = "".join(meant.get(part, part if part.startswith("[") else re.escape(part)) for part in parts)
-    return re.fullmatch(said, path) is not None
+    return re.compile("".join(meant.get(one, one if one[:1] == "[" else re.escape(one)) for one in parts))
 
 
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a git checkout")

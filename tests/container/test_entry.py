@@ -154,7 +154,9 @@ def test_train_passes_parameters_on_and_the_later_word_counts(project, monkeypat
 
 def test_train_runs_the_notebooks_that_are_named(project, monkeypatch):
     started = enter(project, "train", "-p", "SEED", "7", "notebooks/02_sft_warmup.ipynb")
-    assert chained(started, monkeypatch)[1] == ["02"]
+    assert chained(started, monkeypatch)[1:] == (["02"], {"PROFILE": "spark", "SEED": 7})
+    without_a_model = enter(project, "train", "notebooks/01_prepare_the_tasks.ipynb")
+    assert chained(without_a_model, monkeypatch)[1:] == (["01"], {}), "it has no such parameter"
 
 
 def test_demo_rehearses_on_the_cpu(project, monkeypatch):
@@ -191,6 +193,8 @@ def health(tmp_path, monkeypatch, capsys) -> Callable[..., tuple[int, str]]:
     spec = importlib.util.spec_from_file_location("healthy", ROOT / "container" / "healthy.py")
     healthy = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(healthy)
+    for cache in ("HF_HOME", "TRITON_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR"):
+        monkeypatch.delenv(cache, raising=False)  # other tests import what sets them
     monkeypatch.setenv("STATE_FILE", str(tmp_path / "state"))
     monkeypatch.setenv("TOOL_OUTPUTS", str(tmp_path / "outputs"))
 

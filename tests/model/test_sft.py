@@ -76,8 +76,8 @@ def test_other_settings_in_the_same_run_are_refused(undisturbed):
 
 
 # In a process of its own: Unsloth must be imported before transformers and TRL, which other tests import.
-_TRAINED_TOKENS = """
-import itertools, sys
+_TRAINED_AND_TOLD = """
+import itertools, os, signal, sys
 from envs.retail.database import Shop
 from pipeline.config import resolve
 from pipeline.datasets import sft_rows
@@ -104,9 +104,40 @@ for thoughts, kind in itertools.product((True, False), ("step", "episode")):
     calls = [text for text in seen if kind == "step" and text.endswith("<|call|>")]
     assert all(("analysis" in text) == thoughts for text in calls), "answers are thought either way"
     assert any("analysis" in text for text in seen)
+print("trained as wanted")
+
+from transformers import TrainerCallback
+from pipeline.stopping import Stopped, train_or_stop
+
+class Tell(TrainerCallback):
+    def on_step_begin(self, args, state, control, **kwargs):
+        if state.global_step == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+trainer.add_callback(Tell)
+try:
+    train_or_stop(trainer, None)
+except Stopped as stopped:
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL, "afterwards it means what it meant before"
+    print(f"stopped at {trainer.state.global_step} with {stopped.code}")
 """
 
 
-def test_the_trainer_trains_exactly_the_agents_own_tokens(tmp_path):
-    done = run_alone(_TRAINED_TOKENS, str(tmp_path))
-    assert done.returncode == 0, done.stderr[-2000:]
+@pytest.fixture(scope="module")
+def trained_and_told(tmp_path_factory) -> tuple[Path, str, str]:
+    """The run's folder, and what its process said."""
+    run = tmp_path_factory.mktemp("sft") / "told"
+    done = run_alone(_TRAINED_AND_TOLD, str(run))
+    return run, done.stdout, done.stderr
+
+
+def test_the_trainer_trains_exactly_the_agents_own_tokens(trained_and_told):
+    _, said, error = trained_and_told
+    assert "trained as wanted" in said, error[-2000:]
+
+
+def test_told_to_stop_it_ends_the_step_under_way_with_a_checkpoint(trained_and_told):
+    run, said, error = trained_and_told
+    assert "stopped at 2 with 143" in said and "stopped by SIGTERM after step 2" in error, error[-2000:]
+    assert [path.name for path in run.glob("sft/checkpoint-*/trainer_state.json")] == ["trainer_state.json"]
+    assert (run / "sft" / "checkpoint-2").is_dir() and not (run / "sft" / "finished.json").exists()
