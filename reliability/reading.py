@@ -9,6 +9,7 @@ made of.
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -16,10 +17,10 @@ from random import Random
 from typing import Any
 
 from envs.retail.tools import TOOLS
-from pipeline.harmony import CallForm, Message, render
+from pipeline.harmony import CallForm, Message, render, unescape
 from pipeline.harmony_parse import SPECIAL, Parsed, check_call, parse, parse_transcript
 from pipeline.plan import MAX_CALLS, parse_plan, parse_plan_turn, render_plan
-from pipeline.strict import Verdict
+from pipeline.strict import MAX_DEPTH, MAX_JSON, Verdict
 from reliability import hostile
 from reliability.limits import within
 from reliability.minimise import smallest
@@ -38,7 +39,7 @@ _BEFORE = rf"<\|channel\|>(?:analysis|commentary)<\|message\|>{_BODY}<\|end\|>\s
 _TO = r" to=functions\.[A-Za-z0-9_-]{1,64}"
 _CALL = rf"(?:{_TO}<\|channel\|>commentary|<\|channel\|>commentary{_TO})(?: json| ?<\|constrain\|>json)?"
 _FINAL = rf"(?P<final><\|channel\|>final<\|message\|>{_BODY}<\|return\|>)"
-_LAST = rf"(?:{_CALL}<\|message\|>{_BODY}<\|call\|>|{_FINAL})"
+_LAST = rf"(?:{_CALL}<\|message\|>(?P<json>{_BODY})<\|call\|>|{_FINAL})"
 _TURN = re.compile(rf"(?:{_BEFORE})*{_LAST}(?:<\|endoftext\|>|<\|reserved_200017\|>)*", re.DOTALL)
 _IN_CALL = (
     "bad_json",
@@ -56,9 +57,10 @@ broken strings), random bytes and characters, half surrogate pairs. Every fifth 
 
 Each must hold: nothing raises; the same input twice gives the same result; there is a verdict, with a
 reason of at most {MAX_REASON:,} characters where it is refused; what is accepted has the form of a
-turn, told anew as one pattern, and what has it is refused for nothing but the JSON of its call; what is
-accepted, written anew in both call forms, reads the same; right ones are accepted and read as what they
-were made of; no input takes more than a second of CPU.
+turn, told anew as one pattern, and what has it is refused for nothing but its call; the JSON that is
+accepted is that of a second, plain reading; what is accepted, written anew in both call forms, reads
+the same; right ones are accepted and read as what they were made of; no input takes more than a second
+of CPU.
 """
 
 
@@ -80,7 +82,33 @@ def _of_form(text: str, parsed: Parsed) -> Problem:
         return "accepted without the form of a turn"
     if form and not parsed.well_formed and (form["final"] or parsed.verdict not in _IN_CALL):
         return f"refused as {parsed.verdict} ({parsed.reason}) in spite of its form"
+    if form and form["json"] is not None and parsed.verdict is not Verdict.UNKNOWN_TOOL:
+        arguments = plain_object(unescape(form["json"]))
+        if arguments != (parsed.call.arguments if parsed.call else None):
+            return f"arguments {arguments!r:.80} read as {parsed.verdict} ({parsed.reason})"
     return ""
+
+
+def plain_object(text: str) -> dict[str, Any] | None:
+    """What strict JSON is, told anew: one object, no key twice, finite numbers, text that can be stored."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(dict(pairs)) < len(pairs):
+            raise ValueError("a key occurs twice")
+        return dict(pairs)
+
+    try:
+        value = json.loads(text.strip(" \t\n\r"), object_pairs_hook=once)
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError):
+        return None
+    fits = isinstance(value, dict) and len(text) <= MAX_JSON and _depth(value) <= MAX_DEPTH
+    return value if fits else None
+
+
+def _depth(value: Any) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if inner is None else 1 + max(map(_depth, inner), default=0)
 
 
 def _transcript(text: str) -> list[Message] | None:
@@ -133,12 +161,29 @@ def read_plan(text: str) -> tuple[Problem, Verdict]:
         return "read differently the second time", plan.verdict
     if plan.ok and (parse_plan(render_plan(plan.calls), NAMES) != plan or len(plan.calls) > MAX_CALLS):
         return "accepted, but written anew it is another one", plan.verdict
+    if plan.ok != (plain_plan(text) is not None):
+        return f"read as {plan.verdict} ({plan.reason})", plan.verdict
     if not plan.ok and (plan.calls or not 0 < len(plan.reason) <= MAX_REASON):
         return (
             f"refused with {len(plan.calls)} calls and a reason of {len(plan.reason)} characters",
             plan.verdict,
         )
     return "", plan.verdict
+
+
+def plain_plan(text: str) -> list[Any] | None:
+    """What a plan is, told anew: its calls, or None."""
+    calls = (plain_object(text) or {}).get("tool_calls")
+    if not isinstance(calls, list) or len(calls) > MAX_CALLS or len(plain_object(text) or {}) > 1:
+        return None
+    right = (
+        isinstance(call, dict)
+        and call.keys() == {"name", "arguments"}
+        and isinstance(call["arguments"], dict)
+        and call["name"] in NAMES
+        for call in calls
+    )
+    return calls if all(right) else None
 
 
 def draft_plan(rng: Random) -> Draft:

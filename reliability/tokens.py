@@ -116,6 +116,8 @@ def _mutated(rng: Random, ids: list[int], tokens: Tokens) -> list[int]:
         new = rng.choice((rng.choice(special), rng.randrange(tokens.tokenizer.get_vocab_size() + BEYOND)))
         return [*ids[:at], new, *ids[at + rng.randrange(2) :]]
     if kind == 3:
+        behind = [n + 1 for n, number in enumerate(ids) if number in tokens.vocabulary.specials]
+        at = rng.choice((at, 0, *behind[-3:]))
         return ids[:at] + tokens.typed(rng.choice(hostile.SPECIALS[:8])) + ids[at + rng.randrange(2) :]
     if kind == 4:
         there = [n for n, number in enumerate(ids) if number in tokens.vocabulary.specials]

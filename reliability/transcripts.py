@@ -121,6 +121,13 @@ def _other_special(rng: Random, pieces: Pieces) -> Pieces:
     return [*pieces[:at], rng.choice(hostile.SPECIALS[:8]), *pieces[at + 1 :]]
 
 
+def _header_word(rng: Random, pieces: Pieces) -> Pieces:
+    """A word more at the end of a header, or before it."""
+    there = [n for n, piece in enumerate(pieces) if piece in ("<|channel|>", "<|message|>", "<|constrain|>")]
+    at = rng.choice(there) if there else 0
+    return [*pieces[:at], rng.choice(hostile.HEADERS), *pieces[at:]]
+
+
 def _insert(rng: Random, pieces: Pieces) -> Pieces:
     new = rng.choice(rng.choice((hostile.SPECIALS, hostile.HEADERS, hostile.LOOK_ALIKES, hostile.ODD)))
     return _changed(rng, pieces, lambda piece: _inserted(rng, piece, new))
@@ -176,6 +183,7 @@ MUTATIONS: tuple[tuple[str, Callable[[Random, Pieces], Pieces]], ...] = (
     ("piece replaced", _replace),
     ("special token exchanged", _other_special),
     ("special token exchanged", _other_special),
+    ("header word put in", _header_word),
     ("something put in", _insert),
     ("character changed", _characters),
     ("cut off", _cut),
