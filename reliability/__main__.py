@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from math import inf
 from pathlib import Path
 
-from envs.retail.files import read_json
+from envs.retail.files import FileError, read_json
 from reliability.page import PAGE, REFERENCE, write_page
 from reliability.runner import ROOT, carry_out, finished
 from reliability.trial import SEED, Setting, Trial
@@ -130,4 +130,11 @@ def _write_page() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    try:
+        raise SystemExit(main())
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on behind the last piece", file=sys.stderr)
+        raise SystemExit(130) from None
+    except (FileError, OSError) as error:  # a folder that cannot be written, a recording that cannot be read
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from None

@@ -142,7 +142,7 @@ def written_anew(parsed: Parsed) -> Problem:
 
 def _beside(text: str, parsed: Parsed) -> Problem:
     """The other ways to read the same text agree."""
-    turns = parse_transcript(text, NAMES)
+    turns = parse_transcript(text, NAMES) if parsed.messages else (parsed,)
     if not all(turn.ok for turn in turns[:-1]):
         return "the transcript goes on behind a refusal"
     if turns[0].messages != parsed.messages:

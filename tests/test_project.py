@@ -81,13 +81,21 @@ def test_helpers_stay_small_and_documented():
 
 @pytest.mark.parametrize("path", tracked("envs/**/*.py"), ids=lambda path: str(path.relative_to(ROOT)))
 def test_envs_import_neither_pipeline_nor_a_model(path):
-    wrong = {name for name in imports_of(path) if name.split(".")[0] in {"pipeline", "helpers", *HEAVY}}
+    wrong = {
+        name
+        for name in imports_of(path)
+        if name.split(".")[0] in {"pipeline", "reliability", "helpers", *HEAVY}
+    }
     assert not wrong
 
 
 def test_pipeline_does_not_import_what_stands_on_it():
     for path in tracked("pipeline/**/*.py"):
-        above = {name for name in imports_of(path) if name.split(".")[0] in {"helpers", "scaleout", "tests"}}
+        above = {
+            name
+            for name in imports_of(path)
+            if name.split(".")[0] in {"helpers", "scaleout", "reliability", "tests"}
+        }
         assert not above, f"{path.relative_to(ROOT)} imports {above}"
 
 
@@ -124,7 +132,9 @@ def test_every_target_is_phony():
 
 def test_what_make_runs_as_a_module_exists():
     text = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for module in set(re.findall(r"-m ((?:envs|pipeline|benchmarks)[\w.]*)", text)) - {"pipeline.tiny_base"}:
+    for module in set(re.findall(r"-m ((?:envs|pipeline|benchmarks|reliability)[\w.]*)", text)) - {
+        "pipeline.tiny_base"
+    }:
         path = ROOT / module.replace(".", "/")
         assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), module
 
