@@ -9,22 +9,21 @@ made of.
 
 from __future__ import annotations
 
-import json
-import re
 import time
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
 from envs.retail.tools import TOOLS
-from pipeline.harmony import CallForm, Message, render, unescape
-from pipeline.harmony_parse import SPECIAL, Parsed, check_call, parse, parse_transcript
+from pipeline.harmony import CallForm, Message, render
+from pipeline.harmony_parse import Parsed, check_call, parse, parse_transcript
 from pipeline.plan import MAX_CALLS, parse_plan, parse_plan_turn, render_plan
-from pipeline.strict import MAX_DEPTH, MAX_JSON, Verdict
+from pipeline.strict import Verdict
 from reliability import hostile
 from reliability.limits import within
 from reliability.minimise import smallest
-from reliability.transcripts import START, Draft
+from reliability.plain import plain_plan, plain_problem
+from reliability.transcripts import START, Draft, right_draft
 from reliability.trial import Found, Setting, Trial, sized
 
 NAMES = tuple(TOOLS)
@@ -32,22 +31,6 @@ SCHEMAS = {name: tool.schema for name, tool in TOOLS.items()}
 FORMS: tuple[CallForm, ...] = ("role", "channel")
 MAX_REASON = 2_000  # characters: it quotes up to 160, and an odd one is quoted as ten
 Problem = str  # "" where the input holds
-
-# What a turn must look like, told anew: thoughts and preambles, then a call or a final message, then padding.
-_BODY = rf"(?:(?!{SPECIAL.pattern}).)*"
-_BEFORE = rf"<\|channel\|>(?:analysis|commentary)<\|message\|>{_BODY}<\|end\|>\s*<\|start\|>assistant"
-_TO = r" to=functions\.[A-Za-z0-9_-]{1,64}"
-_CALL = rf"(?:{_TO}<\|channel\|>commentary|<\|channel\|>commentary{_TO})(?: json| ?<\|constrain\|>json)?"
-_FINAL = rf"(?P<final><\|channel\|>final<\|message\|>{_BODY}<\|return\|>)"
-_LAST = rf"(?:{_CALL}<\|message\|>(?P<json>{_BODY})<\|call\|>|{_FINAL})"
-_TURN = re.compile(rf"(?:{_BEFORE})*{_LAST}(?:<\|endoftext\|>|<\|reserved_200017\|>)*", re.DOTALL)
-_IN_CALL = (
-    "bad_json",
-    "duplicate_key",
-    "not_object",
-    "unknown_tool",
-    "trailing",
-)  # the form says nothing of these
 
 ABOUT = f"""
 Inputs for the strict reader of harmony (`pipeline/harmony_parse.py`) and of plans (`pipeline/plan.py`):
@@ -71,44 +54,8 @@ def read_turn(text: str, messages: Sequence[Message] | None = None) -> tuple[Pro
         return "read differently the second time", parsed.verdict
     if messages is not None and _transcript(text) != list(messages):
         return f"what is right is read otherwise: {parsed.verdict} ({parsed.reason})", parsed.verdict
-    problem = of_one(parsed) or _of_form(text, parsed) or written_anew(parsed) or _beside(text, parsed)
+    problem = of_one(parsed) or plain_problem(text, parsed) or written_anew(parsed) or _beside(text, parsed)
     return problem, parsed.verdict
-
-
-def _of_form(text: str, parsed: Parsed) -> Problem:
-    """What is well-formed has the form of a turn; what has the form is refused for its call alone."""
-    form = _TURN.fullmatch(text)
-    if parsed.well_formed and not form:
-        return "accepted without the form of a turn"
-    if form and not parsed.well_formed and (form["final"] or parsed.verdict not in _IN_CALL):
-        return f"refused as {parsed.verdict} ({parsed.reason}) in spite of its form"
-    if form and form["json"] is not None and parsed.verdict is not Verdict.UNKNOWN_TOOL:
-        arguments = plain_object(unescape(form["json"]))
-        if arguments != (parsed.call.arguments if parsed.call else None):
-            return f"arguments {arguments!r:.80} read as {parsed.verdict} ({parsed.reason})"
-    return ""
-
-
-def plain_object(text: str) -> dict[str, Any] | None:
-    """What strict JSON is, told anew: one object, no key twice, finite numbers, text that can be stored."""
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        if len(dict(pairs)) < len(pairs):
-            raise ValueError("a key occurs twice")
-        return dict(pairs)
-
-    try:
-        value = json.loads(text.strip(" \t\n\r"), object_pairs_hook=once)
-        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
-    except (ValueError, RecursionError):
-        return None
-    fits = isinstance(value, dict) and len(text) <= MAX_JSON and _depth(value) <= MAX_DEPTH
-    return value if fits else None
-
-
-def _depth(value: Any) -> int:
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
-    return 0 if inner is None else 1 + max(map(_depth, inner), default=0)
 
 
 def _transcript(text: str) -> list[Message] | None:
@@ -161,7 +108,7 @@ def read_plan(text: str) -> tuple[Problem, Verdict]:
         return "read differently the second time", plan.verdict
     if plan.ok and (parse_plan(render_plan(plan.calls), NAMES) != plan or len(plan.calls) > MAX_CALLS):
         return "accepted, but written anew it is another one", plan.verdict
-    if plan.ok != (plain_plan(text) is not None):
+    if plan.ok != (plain_plan(text, NAMES) is not None):
         return f"read as {plan.verdict} ({plan.reason})", plan.verdict
     if not plan.ok and (plan.calls or not 0 < len(plan.reason) <= MAX_REASON):
         return (
@@ -169,21 +116,6 @@ def read_plan(text: str) -> tuple[Problem, Verdict]:
             plan.verdict,
         )
     return "", plan.verdict
-
-
-def plain_plan(text: str) -> list[Any] | None:
-    """What a plan is, told anew: its calls, or None."""
-    calls = (plain_object(text) or {}).get("tool_calls")
-    if not isinstance(calls, list) or len(calls) > MAX_CALLS or len(plain_object(text) or {}) > 1:
-        return None
-    right = (
-        isinstance(call, dict)
-        and call.keys() == {"name", "arguments"}
-        and isinstance(call["arguments"], dict)
-        and call["name"] in NAMES
-        for call in calls
-    )
-    return calls if all(right) else None
 
 
 def draft_plan(rng: Random) -> Draft:
@@ -200,12 +132,20 @@ def draft_plan(rng: Random) -> Draft:
     return Draft(text[:at] + piece + text[at + rng.choice((0, 0, 1, 5)) :], "mutated plan")
 
 
+def draft_of(case: int, seed: int) -> Draft:
+    """A case's input: every fifth a plan; of eight, the first is right and the others are mutated from it."""
+    rng = Random(f"{seed}/parser/{case}")
+    if case % 5 == 4:
+        return draft_plan(rng)
+    right = right_draft(f"{seed}/right/{case // 8}", NAMES)
+    return right if case % 8 == 0 else right.mutated(rng)
+
+
 def run(cases: range, setting: Setting) -> Found:
     """Draft and read each case."""
     found = Found()
     for case in cases:
-        rng = Random(f"{setting.seed}/parser/{case}")
-        draft = draft_plan(rng) if case % 5 == 4 else Draft.of(rng, NAMES)
+        draft = draft_of(case, setting.seed)
         read = _reader(draft)
         problem, verdict, seconds = attempt(draft.text, read)
         found.counts[f"input: {draft.kind}"] += 1

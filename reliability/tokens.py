@@ -21,7 +21,7 @@ from pipeline.toolrl_read import text_of
 from reliability import hostile
 from reliability.minimise import smallest
 from reliability.reading import NAMES, Problem, attempt, draft_plan, of_one, written_anew
-from reliability.transcripts import Draft
+from reliability.transcripts import Draft, any_draft
 from reliability.trial import Found, Setting, Trial, sized
 
 TOKENIZER = Path(__file__).parents[1] / "data" / "tiny_base" / "tokenizer.json"
@@ -96,7 +96,7 @@ class Tokens:
 
 def draft_ids(rng: Random, tokens: Tokens) -> tuple[list[int], Draft]:
     """The ids of a transcript or plan, and the draft they come from."""
-    draft = draft_plan(rng) if rng.random() < 0.1 else Draft.of(rng, NAMES)
+    draft = draft_plan(rng) if rng.random() < 0.1 else any_draft(rng, NAMES)
     ids = tokens.ids(draft.text)
     if rng.random() < 0.5:
         return ids, draft
