@@ -214,5 +214,5 @@ def _smallest(text: str, check: Callable[[str], Problem]) -> str:
 
 
 ANSWERS = Trial(
-    "answers", "Rewards, answers and the calculator", ABOUT, run, sized(full=150_000, quick=600), piece=3_000
+    "answers", "Rewards, answers and the calculator", ABOUT, run, sized(full=120_000, quick=600), piece=3_000
 )

@@ -166,7 +166,7 @@ TOKENS = Trial(
     "Harmony parser on token ids",
     ABOUT,
     run,
-    sized(full=100_000, quick=400),
+    sized(full=60_000, quick=400),
     piece=2_000,
     unfit=_unfit,
 )
