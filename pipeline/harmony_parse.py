@@ -183,10 +183,11 @@ class _Pieces:
 def _split_text(text: str) -> Iterator[_Piece]:
     start = 0
     for match in SPECIAL.finditer(text):
-        if match.start() > start:
-            yield _Piece(text[start : match.start()], False)
+        begin, end = match.span()
+        if begin > start:
+            yield _Piece(text[start:begin], False)
         yield _Piece(match[0], True)
-        start = match.end()
+        start = end
     if start < len(text):
         yield _Piece(text[start:], False)
 

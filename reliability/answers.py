@@ -23,7 +23,7 @@ from pipeline.toolrl_score import PUBLISHED, Switches
 from reliability import hostile
 from reliability.minimise import smallest
 from reliability.reading import NAMES, Problem, attempt
-from reliability.transcripts import Draft, turn
+from reliability.transcripts import any_draft, turn
 from reliability.trial import Found, Setting, Trial, sized
 
 ABOUT = """
@@ -112,7 +112,7 @@ def _toolrl(rng: Random) -> tuple[str, Callable[[str], Problem]]:
     truth = render(
         [Analysis(hostile.words(rng)), last]
     )  # thoughts, then a call or words: what the data holds
-    solution = Draft.of(rng, NAMES).text if rng.random() < 0.8 else truth[rng.randrange(40) :]
+    solution = any_draft(rng, NAMES).text if rng.random() < 0.8 else truth[rng.randrange(40) :]
     chosen = {name: rng.random() < 0.2 for name in PUBLISHED.values()}
     if chosen["schedule"]:
         chosen["correct_max_1"] = False  # refused together, with an error that says why
@@ -214,5 +214,5 @@ def _smallest(text: str, check: Callable[[str], Problem]) -> str:
 
 
 ANSWERS = Trial(
-    "answers", "Rewards, answers and the calculator", ABOUT, run, sized(full=150_000, quick=600), piece=3_000
+    "answers", "Rewards, answers and the calculator", ABOUT, run, sized(full=120_000, quick=600), piece=3_000
 )

@@ -5,25 +5,35 @@ with within(5):
 """
 
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import cache
+from types import TracebackType
 
 
 class TookTooLong(Exception):
     """The limit was reached."""
 
 
-@contextmanager
-def within(seconds: float) -> Iterator[None]:
-    """Raise `TookTooLong` where the body takes longer; in the main thread only, as signals are."""
+class within:  # a class with the name of a function: entered a million times, it must cost little
+    """Raise `TookTooLong` where the body takes more CPU time; in the main thread only, as signals are."""
 
-    def stop(*_: object) -> None:
-        raise TookTooLong(f"more than {seconds:g} s")
+    def __init__(self, seconds: float):
+        self.seconds = seconds
 
-    before = signal.signal(signal.SIGPROF, stop)
-    signal.setitimer(signal.ITIMER_PROF, seconds)
-    try:
-        yield
-    finally:
+    def __enter__(self) -> None:
+        _listen()
+        signal.setitimer(signal.ITIMER_PROF, self.seconds)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGPROF, before)
+        if isinstance(error, TookTooLong) and not error.args:
+            error.args = (f"more than {self.seconds:g} s",)
+
+
+@cache
+def _listen() -> None:
+    def stop(*_: object) -> None:
+        raise TookTooLong
+
+    signal.signal(signal.SIGPROF, stop)

@@ -9,7 +9,6 @@ made of.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Sequence
 from random import Random
@@ -17,13 +16,14 @@ from typing import Any
 
 from envs.retail.tools import TOOLS
 from pipeline.harmony import CallForm, Message, render
-from pipeline.harmony_parse import SPECIAL, Parsed, check_call, parse, parse_transcript
+from pipeline.harmony_parse import Parsed, check_call, parse, parse_transcript
 from pipeline.plan import MAX_CALLS, parse_plan, parse_plan_turn, render_plan
 from pipeline.strict import Verdict
 from reliability import hostile
 from reliability.limits import within
 from reliability.minimise import smallest
-from reliability.transcripts import START, Draft
+from reliability.plain import plain_plan, plain_problem
+from reliability.transcripts import START, Draft, right_draft
 from reliability.trial import Found, Setting, Trial, sized
 
 NAMES = tuple(TOOLS)
@@ -31,22 +31,6 @@ SCHEMAS = {name: tool.schema for name, tool in TOOLS.items()}
 FORMS: tuple[CallForm, ...] = ("role", "channel")
 MAX_REASON = 2_000  # characters: it quotes up to 160, and an odd one is quoted as ten
 Problem = str  # "" where the input holds
-
-# What a turn must look like, told anew: thoughts and preambles, then a call or a final message, then padding.
-_BODY = rf"(?:(?!{SPECIAL.pattern}).)*"
-_BEFORE = rf"<\|channel\|>(?:analysis|commentary)<\|message\|>{_BODY}<\|end\|>\s*<\|start\|>assistant"
-_TO = r" to=functions\.[A-Za-z0-9_-]{1,64}"
-_CALL = rf"(?:{_TO}<\|channel\|>commentary|<\|channel\|>commentary{_TO})(?: json| ?<\|constrain\|>json)?"
-_FINAL = rf"(?P<final><\|channel\|>final<\|message\|>{_BODY}<\|return\|>)"
-_LAST = rf"(?:{_CALL}<\|message\|>{_BODY}<\|call\|>|{_FINAL})"
-_TURN = re.compile(rf"(?:{_BEFORE})*{_LAST}(?:<\|endoftext\|>|<\|reserved_200017\|>)*", re.DOTALL)
-_IN_CALL = (
-    "bad_json",
-    "duplicate_key",
-    "not_object",
-    "unknown_tool",
-    "trailing",
-)  # the form says nothing of these
 
 ABOUT = f"""
 Inputs for the strict reader of harmony (`pipeline/harmony_parse.py`) and of plans (`pipeline/plan.py`):
@@ -56,9 +40,10 @@ broken strings), random bytes and characters, half surrogate pairs. Every fifth 
 
 Each must hold: nothing raises; the same input twice gives the same result; there is a verdict, with a
 reason of at most {MAX_REASON:,} characters where it is refused; what is accepted has the form of a
-turn, told anew as one pattern, and what has it is refused for nothing but the JSON of its call; what is
-accepted, written anew in both call forms, reads the same; right ones are accepted and read as what they
-were made of; no input takes more than a second of CPU.
+turn, told anew as one pattern, and what has it is refused for nothing but its call; the JSON that is
+accepted is that of a second, plain reading; what is accepted, written anew in both call forms, reads
+the same; right ones are accepted and read as what they were made of; no input takes more than a second
+of CPU.
 """
 
 
@@ -69,18 +54,8 @@ def read_turn(text: str, messages: Sequence[Message] | None = None) -> tuple[Pro
         return "read differently the second time", parsed.verdict
     if messages is not None and _transcript(text) != list(messages):
         return f"what is right is read otherwise: {parsed.verdict} ({parsed.reason})", parsed.verdict
-    problem = of_one(parsed) or _of_form(text, parsed) or written_anew(parsed) or _beside(text, parsed)
+    problem = of_one(parsed) or plain_problem(text, parsed) or written_anew(parsed) or _beside(text, parsed)
     return problem, parsed.verdict
-
-
-def _of_form(text: str, parsed: Parsed) -> Problem:
-    """What is well-formed has the form of a turn; what has the form is refused for its call alone."""
-    form = _TURN.fullmatch(text)
-    if parsed.well_formed and not form:
-        return "accepted without the form of a turn"
-    if form and not parsed.well_formed and (form["final"] or parsed.verdict not in _IN_CALL):
-        return f"refused as {parsed.verdict} ({parsed.reason}) in spite of its form"
-    return ""
 
 
 def _transcript(text: str) -> list[Message] | None:
@@ -114,7 +89,7 @@ def written_anew(parsed: Parsed) -> Problem:
 
 def _beside(text: str, parsed: Parsed) -> Problem:
     """The other ways to read the same text agree."""
-    turns = parse_transcript(text, NAMES)
+    turns = parse_transcript(text, NAMES) if parsed.messages else (parsed,)
     if not all(turn.ok for turn in turns[:-1]):
         return "the transcript goes on behind a refusal"
     if turns[0].messages != parsed.messages:
@@ -133,6 +108,8 @@ def read_plan(text: str) -> tuple[Problem, Verdict]:
         return "read differently the second time", plan.verdict
     if plan.ok and (parse_plan(render_plan(plan.calls), NAMES) != plan or len(plan.calls) > MAX_CALLS):
         return "accepted, but written anew it is another one", plan.verdict
+    if plan.ok != (plain_plan(text, NAMES) is not None):
+        return f"read as {plan.verdict} ({plan.reason})", plan.verdict
     if not plan.ok and (plan.calls or not 0 < len(plan.reason) <= MAX_REASON):
         return (
             f"refused with {len(plan.calls)} calls and a reason of {len(plan.reason)} characters",
@@ -155,12 +132,20 @@ def draft_plan(rng: Random) -> Draft:
     return Draft(text[:at] + piece + text[at + rng.choice((0, 0, 1, 5)) :], "mutated plan")
 
 
+def draft_of(case: int, seed: int) -> Draft:
+    """A case's input: every fifth a plan; of eight, the first is right and the others are mutated from it."""
+    rng = Random(f"{seed}/parser/{case}")
+    if case % 5 == 4:
+        return draft_plan(rng)
+    right = right_draft(f"{seed}/right/{case // 8}", NAMES)
+    return right if case % 8 == 0 else right.mutated(rng)
+
+
 def run(cases: range, setting: Setting) -> Found:
     """Draft and read each case."""
     found = Found()
     for case in cases:
-        rng = Random(f"{setting.seed}/parser/{case}")
-        draft = draft_plan(rng) if case % 5 == 4 else Draft.of(rng, NAMES)
+        draft = draft_of(case, setting.seed)
         read = _reader(draft)
         problem, verdict, seconds = attempt(draft.text, read)
         found.counts[f"input: {draft.kind}"] += 1

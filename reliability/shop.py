@@ -37,9 +37,9 @@ anew in `reliability/shop_rules.py`, apart from the tools.
 After each call: it is answered with text and nothing raises; what failed or only looked changed
 nothing; a write changed its own order, its owner's gift cards or one address, and nothing else; status,
 references and money are as the rules say. After each episode: the calls replayed on fresh data give the
-same database, an episode put away as JSON and taken up again is the same, and the actions taken as a
-task's solution are its solution. After each piece: the shop that all episodes share is unchanged, byte
-for byte.
+same database, the actions taken as a task's solution are its solution, and (one in three) an episode
+put away as JSON and taken up again is the same. After each piece: the shop that all episodes share is
+unchanged, byte for byte.
 
 Money is conserved but for one rule that is tau-bench's own: cancelling an order whose payment was
 changed before pays every earlier entry back, refunds too. These cases are counted, and come out as that
@@ -69,7 +69,7 @@ def actions_of(case: int, seed: int) -> tuple[list[Action], bool, bool]:
 def play(actions: list[Action], strict: bool, customer: bool, found: Found) -> Problem:
     """Play an episode; what broke, "" where nothing did."""
     calls = tuple(action for action in actions if action.name != RESPOND)
-    gold = calls if is_json(calls) else ()
+    gold = calls if not strict and is_json(calls) else ()
     task = Task("t", "Please.", gold, facts={"name": "Ana Lopez", "zip": "12345"}, outputs=("ok",))
     env = RetailEnv(world().shop, task, ScriptedCustomer() if customer else None, strict=strict)
     env.reset()
@@ -108,7 +108,7 @@ def _afterwards(env: RetailEnv, strict: bool, all_played: bool) -> Problem:
     if all_played and not strict and not env.score().database_equal:
         return "the actions are not their own solution"
     env.score()
-    if is_json([turn.action for turn in env.turns]):
+    if len(env.turns) % 3 == 0 and is_json([turn.action for turn in env.turns]):
         kept = RetailEnv(shop, env.task, ScriptedCustomer() if env.customer else None, strict=strict)
         kept.restore(json.loads(json.dumps(env.state())))
         if (kept.database.changes(), kept.ended) != (episode.changes, env.ended):

@@ -21,7 +21,7 @@ from pipeline.toolrl_read import text_of
 from reliability import hostile
 from reliability.minimise import smallest
 from reliability.reading import NAMES, Problem, attempt, draft_plan, of_one, written_anew
-from reliability.transcripts import Draft
+from reliability.transcripts import Draft, any_draft
 from reliability.trial import Found, Setting, Trial, sized
 
 TOKENIZER = Path(__file__).parents[1] / "data" / "tiny_base" / "tokenizer.json"
@@ -96,7 +96,7 @@ class Tokens:
 
 def draft_ids(rng: Random, tokens: Tokens) -> tuple[list[int], Draft]:
     """The ids of a transcript or plan, and the draft they come from."""
-    draft = draft_plan(rng) if rng.random() < 0.1 else Draft.of(rng, NAMES)
+    draft = draft_plan(rng) if rng.random() < 0.1 else any_draft(rng, NAMES)
     ids = tokens.ids(draft.text)
     if rng.random() < 0.5:
         return ids, draft
@@ -116,6 +116,8 @@ def _mutated(rng: Random, ids: list[int], tokens: Tokens) -> list[int]:
         new = rng.choice((rng.choice(special), rng.randrange(tokens.tokenizer.get_vocab_size() + BEYOND)))
         return [*ids[:at], new, *ids[at + rng.randrange(2) :]]
     if kind == 3:
+        behind = [n + 1 for n, number in enumerate(ids) if number in tokens.vocabulary.specials]
+        at = rng.choice((at, 0, *behind[-3:]))
         return ids[:at] + tokens.typed(rng.choice(hostile.SPECIALS[:8])) + ids[at + rng.randrange(2) :]
     if kind == 4:
         there = [n for n, number in enumerate(ids) if number in tokens.vocabulary.specials]
@@ -164,7 +166,7 @@ TOKENS = Trial(
     "Harmony parser on token ids",
     ABOUT,
     run,
-    sized(full=100_000, quick=400),
+    sized(full=60_000, quick=400),
     piece=2_000,
     unfit=_unfit,
 )

@@ -1,7 +1,7 @@
 """Transcripts for the reader: right ones from the grammar, and what is left of them after some mutations.
 
-    text = Draft.of(rng, TOOL_NAMES)
-    text.text, text.kind, text.messages       # messages: what a right one must be read as, else None
+    draft = any_draft(rng, TOOL_NAMES)
+    draft.text, draft.kind, draft.messages     # messages: what a right one must be read as, else None
 
 A transcript is cut into special tokens and the words between; a mutation drops, doubles, moves, splits or
 replaces such a piece, puts in something hostile, breaks the JSON of a call, or cuts the whole off.
@@ -10,6 +10,7 @@ replaces such a piece, puts in something hostile, breaks the JSON of a call, or 
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from random import Random
 
 from pipeline.harmony import Analysis, Call, Final, Message, Preamble, ToolResult, User, render
@@ -30,22 +31,35 @@ class Draft:
     messages: tuple[Message, ...] | None = None
 
     @classmethod
-    def of(cls, rng: Random, tools: Sequence[str]) -> "Draft":
-        """A transcript as it should be (one in ten), a mutated one, or noise (one in twenty)."""
-        share = rng.random()
-        if share < 0.05:
-            return cls(_noise(rng), "noise")
+    def right(cls, rng: Random, tools: Sequence[str]) -> "Draft":
+        """A turn as it should be, or an episode of several."""
         messages = turn(rng, tools)
         whole = messages if rng.random() < 0.75 else _episode(rng, tools, messages)
         text = render(whole, call_form=rng.choice(("role", "channel")))[len(START) :]
-        if share < 0.15:
-            return cls(text, "right turn" if whole is messages else "right episode", tuple(whole))
-        pieces, names = _PIECES.split(text), []
+        return cls(text, "right turn" if whole is messages else "right episode", tuple(whole))
+
+    def mutated(self, rng: Random) -> "Draft":
+        """What one to four mutations leave of it; one in twenty is noise instead."""
+        if rng.random() < 0.05:
+            return Draft(_noise(rng), "noise")
+        pieces, names = _PIECES.split(self.text), []
         for _ in range(rng.choice((1, 1, 1, 1, 2, 4))):
             name, mutate = rng.choice(MUTATIONS)
             names.append(name)
             pieces = mutate(rng, pieces)
-        return cls("".join(pieces), names[0] if len(names) == 1 else "several mutations")
+        return Draft("".join(pieces), names[0] if len(names) == 1 else "several mutations")
+
+
+@lru_cache(maxsize=4)
+def right_draft(seed: str, tools: tuple[str, ...]) -> Draft:
+    """A right transcript told by its seed; kept for the cases that are mutated from the same one."""
+    return Draft.right(Random(seed), tools)
+
+
+def any_draft(rng: Random, tools: Sequence[str]) -> Draft:
+    """A right transcript, one in eight, or a mutated one."""
+    right = Draft.right(rng, tools)
+    return right if rng.random() < 1 / 8 else right.mutated(rng)
 
 
 def turn(rng: Random, tools: Sequence[str]) -> list[Message]:
@@ -121,6 +135,13 @@ def _other_special(rng: Random, pieces: Pieces) -> Pieces:
     return [*pieces[:at], rng.choice(hostile.SPECIALS[:8]), *pieces[at + 1 :]]
 
 
+def _header_word(rng: Random, pieces: Pieces) -> Pieces:
+    """A word more at the end of a header, or before it."""
+    there = [n for n, piece in enumerate(pieces) if piece in ("<|channel|>", "<|message|>", "<|constrain|>")]
+    at = rng.choice(there) if there else 0
+    return [*pieces[:at], rng.choice(hostile.HEADERS), *pieces[at:]]
+
+
 def _insert(rng: Random, pieces: Pieces) -> Pieces:
     new = rng.choice(rng.choice((hostile.SPECIALS, hostile.HEADERS, hostile.LOOK_ALIKES, hostile.ODD)))
     return _changed(rng, pieces, lambda piece: _inserted(rng, piece, new))
@@ -176,6 +197,7 @@ MUTATIONS: tuple[tuple[str, Callable[[Random, Pieces], Pieces]], ...] = (
     ("piece replaced", _replace),
     ("special token exchanged", _other_special),
     ("special token exchanged", _other_special),
+    ("header word put in", _header_word),
     ("something put in", _insert),
     ("character changed", _characters),
     ("cut off", _cut),

@@ -162,6 +162,23 @@ def test_the_page_shows_every_figure_and_hostile_text_as_text(tmp_path):
     assert "| 0 | &lt;\\|a\\|> 'b' |" in text
 
 
+def test_an_unfinished_result_is_shown_as_one_and_replaces_no_finished_one(tmp_path, monkeypatch):
+    toy = Toy().trial
+    monkeypatch.setattr(command, "TRIALS", (toy,))
+    monkeypatch.setattr(command, "REFERENCE", tmp_path / "kept")
+    monkeypatch.setattr(command, "write_page", lambda: None)
+    with pytest.raises(Stopped):
+        carry_out(Toy(kill_at=5).trial, Setting(folder=tmp_path / "out"))
+    assert command.main(["--only", "toy", "--out", str(tmp_path / "out"), "--stop-after", "0"]) == 0
+    kept = json.loads((tmp_path / "kept" / "toy.json").read_text())
+    assert kept["done"] == 4 and "| 4 of 10 |" in page({"toy": kept}, [toy])
+    assert command.main(["--only", "toy", "--out", str(tmp_path / "out")]) == 0
+    assert (
+        command.main(["--only", "toy", "--out", str(tmp_path / "out"), "--again", "--stop-after", "0"]) == 0
+    )
+    assert json.loads((tmp_path / "kept" / "toy.json").read_text())["done"] == 10
+
+
 def test_trials_have_names_of_their_own():
     assert len({trial.name for trial in TRIALS}) == len({trial.title for trial in TRIALS}) == len(TRIALS)
 
