@@ -23,12 +23,14 @@ MODEL_SET   = $(VENV)/.stamp-$(MODEL)
 DEMO_NOTEBOOKS  = $(sort $(wildcard notebooks/0[0-5]_*.ipynb))
 TRAIN_NOTEBOOKS = $(sort $(wildcard notebooks/0[1-5]_*.ipynb))
 NEEDS_MODEL     = $(filter-out notebooks/00_% notebooks/01_%,$(1))
+# What `make audit` looks up; --strict lets it fail where a package could not be looked up.
+AUDITED = requirements.txt requirements-cpu.txt requirements-dev.txt
 # Extra words for the program behind a target: make bench ARGS="--against ../tau-bench"
 ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-fast train report notebook bench reliability lint format data tiny-base reference scaleout-test clean
+.PHONY: audit help setup demo test test-fast train report notebook bench reliability lint format data tiny-base reference scaleout-test clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,12 +82,15 @@ tiny-base: $(DEV) $(MODEL_SET)  ## pre-train the tiny GPT-OSS that stands in for
 reference: $(DEV) $(MODEL_SET)  ## measure the numbers README and notebooks show: three seeds, most of an hour on 2 cores
 	@$(PY) -m pipeline.reference $(ARGS)
 
+audit: .venv-audit/.stamp  ## look every pinned package up in PyPI's list of known vulnerabilities (needs the network)
+	@.venv-audit/bin/pip-audit --strict --no-deps --disable-pip --desc off $(foreach file,$(AUDITED),-r $(file)) $(ARGS)
+
 scaleout-test: .venv-verl/.stamp .venv-skyrl/.stamp  ## run the tests that need verl and SkyRL, in environments of their own (4 GB)
 	@PYTHONPATH=. .venv-verl/bin/python -m pytest tests/scaleout/verl $(ARGS)
 	@PYTHONPATH=. .venv-skyrl/bin/python -m pytest tests/scaleout/skyrl $(ARGS)
 
 clean:  ## remove .venv and caches; runs in outputs/ stay
-	rm -rf $(VENV) .venv-verl .venv-skyrl .pytest_cache .ruff_cache .hypothesis unsloth_compiled_cache
+	rm -rf $(VENV) .venv-verl .venv-skyrl .venv-audit .pytest_cache .ruff_cache .hypothesis unsloth_compiled_cache
 
 $(PY):
 	@for python in $(CANDIDATES); do \
@@ -112,6 +117,11 @@ $(MODEL_SET): $(MODEL_REQS) | $(PY)
 	@echo "installing $< into .venv-$* (once, some minutes)"
 	@python=$(if $(filter skyrl,$*),python3.12,$(PY)); $$python -m venv .venv-$* || { echo "could not make .venv-$* with $$python: install it"; exit 1; }
 	@.venv-$*/bin/pip install -qq --disable-pip-version-check -r $<
+	@touch $@
+
+.venv-audit/.stamp: requirements-audit.txt | $(PY)
+	@echo "installing $< into .venv-audit (once)"
+	@$(PY) -m venv .venv-audit && .venv-audit/bin/pip install -qq --disable-pip-version-check -r $<
 	@touch $@
 
 $(LAB): requirements.txt | $(DEV)
