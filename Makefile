@@ -32,12 +32,14 @@ MODEL_SET   = $(VENV)/.stamp-$(MODEL)$(if $(LOCKED),-locked)
 DEMO_NOTEBOOKS  = $(sort $(wildcard notebooks/0[0-5]_*.ipynb))
 TRAIN_NOTEBOOKS = $(sort $(wildcard notebooks/0[1-5]_*.ipynb))
 NEEDS_MODEL     = $(filter-out notebooks/00_% notebooks/01_%,$(1))
+# What `make audit` looks up; --strict lets it fail where a package could not be looked up.
+AUDITED = requirements.txt requirements-cpu.txt requirements-dev.txt
 # Extra words for the program behind a target: make bench ARGS="--against ../tau-bench"
 ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-fast train report notebook bench lint format data tiny-base reference address scaleout-test clean check lock lock-check newest reliability
+.PHONY: help setup demo test test-fast train report notebook bench lint format data tiny-base reference address scaleout-test clean check lock lock-check newest reliability audit
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -117,13 +119,16 @@ reference: $(DEV) $(MODEL_SET)  ## measure the numbers README and notebooks show
 address: $(DEV)  ## write where the project can be cloned from into badges and first cells: make address REPO=owner/name
 	@$(PY) -m pipeline.address $(REPO) $(ARGS)
 
+audit: .venv-audit/.stamp  ## look every pinned package up in PyPI's list of known vulnerabilities (needs the network)
+	@.venv-audit/bin/pip-audit --strict --no-deps --disable-pip --desc off $(foreach file,$(AUDITED),-r $(file)) $(ARGS)
+
 # SLOW=1 adds a training step of each: verl's trainer on Ray, SkyRL's on its JAX backend (five more minutes on 2 cores).
 scaleout-test: .venv-verl/.stamp .venv-skyrl/.stamp  ## run the tests that need verl and SkyRL, in environments of their own (4 GB)
 	@PYTHONPATH=. $(if $(SLOW),RETAIL_VERL_RAY=1) .venv-verl/bin/python -m pytest tests/scaleout/verl $(ARGS)
 	@PYTHONPATH=. $(if $(SLOW),SKYRL_JAX=1) .venv-skyrl/bin/python -m pytest tests/scaleout/skyrl $(ARGS)
 
 clean:  ## remove .venv and caches; runs in outputs/ stay
-	rm -rf $(VENV) .venv-verl .venv-skyrl .venv-lock .pytest_cache .ruff_cache .hypothesis unsloth_compiled_cache
+	rm -rf $(VENV) .venv-verl .venv-skyrl .venv-lock .venv-audit .pytest_cache .ruff_cache .hypothesis unsloth_compiled_cache
 
 $(PY):
 	@for python in $(CANDIDATES); do \
@@ -171,6 +176,11 @@ PYTHON312 ?= python3.12
 .venv-lock/.stamp: requirements-lock.txt | $(PY)
 	@$(PY) -m venv .venv-lock
 	@.venv-lock/bin/pip install -qq --disable-pip-version-check -r $<
+	@touch $@
+
+.venv-audit/.stamp: requirements-audit.txt | $(PY)
+	@echo "installing $< into .venv-audit (once)"
+	@$(PY) -m venv .venv-audit && .venv-audit/bin/pip install -qq --disable-pip-version-check -r $<
 	@touch $@
 
 $(LAB): requirements.txt | $(DEV)

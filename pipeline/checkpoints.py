@@ -17,6 +17,8 @@ import re
 import shutil
 import struct
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -104,11 +106,24 @@ _SOUND = {".json": _is_json, ".safetensors": _is_as_long_as_it_says, **dict.from
 def trained_to_the_end(trainer: Any, last: str | None) -> list[dict[str, float]]:
     """Train from a checkpoint on, or take it as it is if nothing was left to train; returns the log."""
     if last is None or not ended(last):
-        train_or_stop(trainer, last)
+        with _only_numbers(last):
+            train_or_stop(trainer, last)
         return trainer.state.log_history
     history, best = reached(last)  # killed between the last checkpoint and the note that all is done
     put_weights(trainer.accelerator.unwrap_model(trainer.model), best)
     return history
+
+
+@contextmanager
+def _only_numbers(checkpoint: str | None) -> Iterator[None]:
+    """Say which checkpoint it was where torch has refused to load a program instead of numbers."""
+    try:
+        yield
+    except Exception as error:
+        if checkpoint is None or type(error).__name__ != "UnpicklingError":
+            raise
+        reason = "holds more than numbers and was not loaded: remove it, and the one before is used"
+        raise FileError(checkpoint, None, reason) from error
 
 
 def ended(checkpoint: str) -> bool:

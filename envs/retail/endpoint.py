@@ -180,8 +180,8 @@ class ChatEndpoint:
             said = _read_all(error, deadline)[:2_000].decode("utf-8", "replace")
         except (_PassingError, http.client.HTTPException, OSError):
             said = ""  # the status alone decides
-        if self._key:
-            said = said.replace(self._key, "***")
+        for key in filter(None, (self._key, os.environ.get("OPENAI_API_KEY"))):
+            said = said.replace(key, "***")
         said = " ".join(said.split())[:300]
         status = f"status {error.code} {said}".strip()
         passing = error.code in (408, 409, 425, 429) or error.code >= 500

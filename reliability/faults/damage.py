@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reliability.faults.harm import (
+    PWNED,
+    a_program,
     back_in_time,
     cut,
     garbage_line,
@@ -88,6 +90,16 @@ def _half_lines(run: Run) -> None:
     half_a_line(run / "episodes.jsonl")
 
 
+def _program(name: str) -> Callable[[Run], None]:
+    """A checkpoint with a file that would make a folder if it were unpickled."""
+
+    def done(run: Run) -> None:
+        unfinished(run, name.split("/")[0], but=2)
+        a_program(run / name)
+
+    return done
+
+
 def _removed(*names: str) -> Callable[[Run], None]:
     def done(run: Run) -> None:
         for name in names:
@@ -123,15 +135,16 @@ _adapter, _adapter_back = _kept("sft/adapter/adapter_model.safetensors", cut)
 _evaluation, _export = _removed("evaluation/grpo.jsonl", "evaluation/grpo.json"), _removed("export")
 _report = _removed("report.html")
 
+_REFUSED = "checkpoint-2: holds more than numbers and was not loaded"
 _LOCKED = (_CLOSED, nobody, lock(False))
 _FIRST_EPISODES = r"grpo\.jsonl:1: not valid JSON.*remove this line"
 
 FAULTS = (
-    # the quick setting tries the first three
+    # the quick setting tries the first two
     Fault("newest checkpoint: weights cut off", "SFT", _damaged("sft/checkpoint-*/*.safetensors", cut)),
-    Fault("no room for the weights", "GRPO", _GRPO, _FULL, limit_of(1_000_000)),
     Fault("a garbage line among the episodes", EVALUATION, lambda run: garbage_line(run / _EPISODES),
           _FIRST_EPISODES, heal=_without(_EPISODES)),
+    Fault("no room for the weights", "GRPO", _GRPO, _FULL, limit_of(1_000_000)),
     Fault("newest checkpoint: no trainer_state.json", "SFT",
           _damaged("sft/checkpoint-*/trainer_state.json", os.unlink)),
     Fault("newest checkpoint: trainer_state.json cut off", "GRPO",
@@ -161,6 +174,10 @@ FAULTS = (
     Fault("folder is read-only", EVALUATION, _after(_evaluation, lock(True)), *_LOCKED),
     Fault("folder is read-only", "export", _after(_export, lock(True)), *_LOCKED),
     Fault("folder is read-only", "report", _after(_report, lock(True)), *_LOCKED),
+    Fault("newest checkpoint: random state is a program", "SFT", _program("sft/checkpoint-2/rng_state.pth"),
+          _REFUSED, heal=_removed("sft/checkpoint-2")),
+    Fault("newest checkpoint: optimizer is a program", "GRPO", _program("grpo/checkpoint-2/optimizer.pt"),
+          _REFUSED, heal=_removed("grpo/checkpoint-2")),
 )  # fmt: skip
 
 
@@ -207,6 +224,8 @@ def _tried(fault: Fault, run: Run, whole: dict[str, str], setting: Setting) -> t
             return f"exit code {ended.code}, and it said: {last_words(run)}", ""
         said = "exit code 2 with a sentence; then the same command finished"
         ended = attempt(stage, run)
+    if (run.parent / PWNED).exists():
+        return "the program in the file was run", ""
     if ended.code:
         return f"does not finish: {last_words(run)}", ""
     end = end_of(run)
@@ -219,6 +238,6 @@ TRIAL = Trial(
     "Full disks, damaged files, a clock set back",
     ABOUT,
     run,
-    sized(full=len(FAULTS), quick=3),
+    sized(full=len(FAULTS), quick=2),
     unfit=needs_torch,
 )

@@ -11,10 +11,12 @@ import resource
 import shutil
 import subprocess
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 NOBODY = 65534
+PWNED = "pwned"
 
 
 def cut(file: Path) -> None:
@@ -27,6 +29,14 @@ def half_a_line(file: Path) -> None:
     """As a kill in the middle of a write leaves it."""
     with file.open("a") as out:
         out.write('{"stage": "grpo", "step": 3, "rew')
+
+
+def a_program(file: Path) -> None:
+    """A file of torch's form whose unpickling would make a folder; written by hand, opcode by opcode."""
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("archive/data.pkl", f"cos\nmkdir\n(S'{PWNED}'\ntR.")
+        archive.writestr("archive/version", "3\n")
+        archive.writestr("archive/byteorder", "little")
 
 
 def garbage_line(file: Path) -> None:

@@ -18,12 +18,12 @@ from reliability.faults.passes import (
 )
 from reliability.trial import Found, Setting, Trial, sized
 
-KILLS = {"full": 5, "quick": 2}  # in one pass
+KILLS = {"full": 10, "quick": 2}  # in one pass
 MOST_TRIES = 60
 
 ABOUT = """
 A case is a whole pass over the pipeline with the tiny model and small settings, from an empty folder: SFT,
-GRPO, evaluation of base, SFT and GRPO, export, report. At five moments drawn over the length of an
+GRPO, evaluation of base, SFT and GRPO, export, report. At ten moments drawn over the length of an
 undisturbed pass (from the seed and the case's number) the process group at work is killed with SIGKILL, and
 the same command is started again. In the end everything must be what the undisturbed pass came to, to the
 last bit: checksums of all exported weights, the log of both trainers, `metrics.jsonl` and `episodes.jsonl`
@@ -96,5 +96,5 @@ def _compare(case: int, whole: dict[str, str], run: Path, found: Found) -> None:
 
 
 TRIAL = Trial(
-    "kill", "Killed at random moments", ABOUT, run, sized(full=10, quick=1), piece=1, unfit=needs_torch
+    "kill", "Killed at random moments", ABOUT, run, sized(full=5, quick=1), piece=1, unfit=needs_torch
 )

@@ -23,6 +23,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -141,6 +142,8 @@ def attempt(
     process = os.fork()
     if process == 0:
         _become(stage, run, before)
+    with suppress(OSError):  # it may have done so itself, or be gone
+        os.setpgid(process, process)
     deadline = began + (TOO_LONG if after is None else after)
     while time.monotonic() < deadline:
         found, status = os.waitpid(process, os.WNOHANG)
@@ -166,7 +169,7 @@ def _become(stage: Stage, run: Path, before: Callable[[], None] | None) -> None:
     """The forked process: the stage's command, from its first line to its exit code."""
     code = 1
     try:
-        os.setsid()
+        os.setpgid(0, 0)
         os.chdir(run.parent)  # Unsloth writes its compiled modules here, a pass's own
         sys.path.insert(0, str(ROOT))
         log = _through_a_pipe(log_of(run))
