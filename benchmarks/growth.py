@@ -104,10 +104,14 @@ def _curve(one: Growing, sizes: tuple[int, ...], effort: Effort) -> Curve:
 def cpu_seconds(work: Work, long_enough: float = LONG_ENOUGH) -> float:
     """CPU time of this process for doing it once, repeated while that is too short to be measured."""
     gc.collect()
+    gc.freeze()  # what other measurements keep alive is not looked through at this one's cost
     times, began = 0, time.process_time()
-    while True:
-        work()
-        times += 1
-        spent = time.process_time() - began
-        if spent >= long_enough:
-            return max(spent, 1e-9) / times
+    try:
+        while True:
+            work()
+            times += 1
+            spent = time.process_time() - began
+            if spent >= long_enough:
+                return max(spent, 1e-9) / times
+    finally:
+        gc.unfreeze()
