@@ -40,6 +40,7 @@ def test_nothing_was_lost_and_nothing_grows_faster_than_the_work(committed):
     talks = committed["load"]["found"]["endpoint"]["curves"]
     assert {one["concurrent"] for curve in talks.values() for one in curve} == {1, 16, 64, 256}
     assert all(one["lost"] == 0 for curve in talks.values() for one in curve)
+    assert all(one["asked_again"] > 0 for curve in talks.values() for one in curve[1:])
     steep = {curve.name: curve.exponent for curve in curves_of(committed) if curve.exponent > 1.25}
     assert not steep, "what is measured here must not be quadratic"
 
