@@ -104,6 +104,14 @@ def test_what_cannot_be_measured_says_how_to_get_it(tmp_path):
     assert all("`make " in row.note for row in rows)
 
 
+@pytest.mark.torch
+def test_training_that_fails_costs_its_own_rows_only(tmp_path):
+    """What stands in the folder is no adapter."""
+    rows = table.loops(table.FULL, table.Against(adapter=tmp_path))
+    assert [row.name for row in rows] == ["loop", "overhead"]
+    assert all("failed: " in row.note or "needs " in row.note for row in rows)
+
+
 def test_the_training_benchmark_becomes_rows():
     costs = {"share": 0.004, "step": 10.0}
     speed = {
