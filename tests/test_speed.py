@@ -2,6 +2,7 @@
 
 import json
 import math
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -104,12 +105,13 @@ def test_what_cannot_be_measured_says_how_to_get_it(tmp_path):
     assert all("`make " in row.note for row in rows)
 
 
-@pytest.mark.torch
-def test_training_that_fails_costs_its_own_rows_only(tmp_path):
-    """What stands in the folder is no adapter."""
+def test_training_that_fails_costs_its_own_rows_only(tmp_path, monkeypatch):
+    failed = subprocess.CompletedProcess([], 1, "", "Traceback …\nModelError: train it again\n")
+    monkeypatch.setattr(table.subprocess, "run", lambda *_, **__: failed)
+    monkeypatch.setattr(table.importlib.util, "find_spec", lambda name: name)
     rows = table.loops(table.FULL, table.Against(adapter=tmp_path))
     assert [row.name for row in rows] == ["loop", "overhead"]
-    assert all("failed: " in row.note or "needs " in row.note for row in rows)
+    assert all(row.note == "`python -m benchmarks.grpo` failed: ModelError: train it again" for row in rows)
 
 
 def test_the_training_benchmark_becomes_rows():
