@@ -29,7 +29,7 @@ from pipeline.harmony import Analysis, Call, Final, Message, written_turns
 from pipeline.rollouts import stream
 
 CUSTOMER, BOTH = "the customer", "customer and agent"
-NO_WAIT: dict[str, Any] = {"sleep": lambda _: time.sleep(0.01), "attempts": 8}  # between attempts
+ATTEMPTS = 8
 
 
 class Scripted:
@@ -102,11 +102,13 @@ def measure(effort: Effort, tick: Callable[[str], None] = print) -> dict[str, An
 def _talk(shop: Shop, tasks: Any, who: str, url: str, concurrent: int, episodes: int) -> dict[str, Any]:
     """Play that many episodes, so many at once; what it took and what was lost."""
     turns = {said: written_turns(messages) for said, (_, messages) in tasks.items()}
-    endpoint = ChatEndpoint("stand-in", url, **NO_WAIT)
+    again: list[float] = []  # the pauses before a question was asked again; here they are not made
+    asking: dict[str, Any] = {"sleep": again.append, "attempts": ATTEMPTS}
+    endpoint = ChatEndpoint("stand-in", url, **asking)
     customer = partial(LLMCustomer, "stand-in", url, endpoint=endpoint)
     agent: Any = Scripted(turns)
     if who == BOTH:
-        agent = EndpointAgent("stand-in", url, workers=concurrent, **NO_WAIT)
+        agent = EndpointAgent("stand-in", url, workers=concurrent, **asking)
     chosen = [task for task, _ in tasks.values()]
     trials = -(-episodes // len(chosen))
     played = list(islice(chosen, episodes)) if trials == 1 else chosen
@@ -122,6 +124,7 @@ def _talk(shop: Shop, tasks: Any, who: str, url: str, concurrent: int, episodes:
         "episodes": len(rollouts),
         "lost": len(played) * trials - sum(one.episode.succeeded for one in rollouts),
         "answers": answers + agents,
+        "asked_again": len(again),
         "answers_per_second": (answers + agents) / wall,
         "episodes_per_second": len(rollouts) / wall,
         "cpu_per_answer": cpu / (answers + agents),

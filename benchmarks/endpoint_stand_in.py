@@ -4,9 +4,8 @@
 
 It plays the customer (no tools in the request) and the agent (with tools) from a script: {a task's request:
 the agent's turns as OpenAI messages}. The customer says the request, then yes to everything, and hangs up
-when asked whether there is anything else. One answer in 50 is a 500, one a 429, one breaks off half way: what
-a client must try again. One thread, one event loop: it never is what a measurement waits for up to some
-thousands of requests a second, and its CPU time is not the client's.
+when asked whether there is anything else. Of 150 answers one is a 500, one a 429, and one breaks off half
+way: what a client must try again. It is one event loop, and its CPU time is not the client's.
 """
 
 import asyncio
@@ -88,7 +87,10 @@ def stand_in(script: Mapping[str, Any], latency: float) -> Iterator[str]:
         try:
             process.stdin.write(json.dumps({"script": script, "latency": latency}) + "\n")
             process.stdin.flush()
-            yield f"http://127.0.0.1:{int(process.stdout.readline())}/v1"
+            port = process.stdout.readline().strip()
+            if not port:
+                raise SystemExit(f"{' '.join(command)} did not start; what it wrote above says why")
+            yield f"http://127.0.0.1:{port}/v1"
         finally:
             process.stdin.close()
             process.wait(10)

@@ -83,7 +83,7 @@ def sides(found: Found) -> tuple[list[str], list[list[str]]]:
 
 def talks(found: Found) -> tuple[list[str], list[list[str]]]:
     """The endpoint."""
-    heads = ["at the endpoint", "at once", "episodes", "lost", "answers", "answers a second"]
+    heads = ["at the endpoint", "at once", "episodes", "lost", "answers", "asked again", "answers a second"]
     heads += ["of what waiting alone allows", "CPU of an answer"]
     latency = found["endpoint"]["latency"]
     rows = [
@@ -93,6 +93,7 @@ def talks(found: Found) -> tuple[list[str], list[list[str]]]:
             f"{one['episodes']:,}",
             str(one["lost"]),
             f"{one['answers']:,}",
+            str(one["asked_again"]),
             f"{one['answers_per_second']:,.0f}",
             f"{one['answers_per_second'] * latency / one['concurrent']:.0%}",
             duration(one["cpu_per_answer"]),

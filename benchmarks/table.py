@@ -34,13 +34,13 @@ ADAPTER = ROOT / "outputs" / "demo" / "sft" / "adapter"
 class Effort:
     """How much is done."""
 
-    rounds: int = 7
-    gold_tasks: int = 4  # played by both shops; one costs tau-bench about half a second
+    rounds: int = 5
+    gold_tasks: int = 2  # played by both shops; one costs tau-bench about half a second
     gold_passes: int = 50  # of ours
-    pairs: int = 400  # made-up ones, where no recorded ones are given
-    pair_passes: int = 12
-    episodes: int = 40  # read by the parsers
-    report_episodes: int = 1_200
+    pairs: int = 300  # made-up ones, where no recorded ones are given
+    pair_passes: int = 8
+    episodes: int = 20  # read by the parsers
+    report_episodes: int = 600
     steps: int = 4  # of training
     rollouts: int = 5  # rounds
     loops: bool = True  # train at all: minutes
@@ -156,7 +156,7 @@ def reward(effort: Effort, against: Against) -> list[Row]:
 def reading(effort: Effort, against: Against) -> list[Row]:
     """Our strict parser beside OpenAI's, which is Rust."""
     tasks = spread(read_tasks(ROOT / "data" / "test.jsonl"), effort.episodes)
-    samples = parser.measure(tasks, effort.rounds, passes=3)
+    samples = parser.measure(tasks, effort.rounds, passes=1)
     if samples is None:
         note = "needs the package oss-harmony: `pip install -r requirements-dev.txt`"
         return [Row("parser", "an episode's token ids", note=note)]
@@ -191,8 +191,8 @@ def loops(effort: Effort, against: Against) -> list[Row]:
         words = ["--adapter", str(against.adapter), "--steps", str(effort.steps), "--json", str(out)]
         command = [sys.executable, "-m", "benchmarks.grpo", *words, "--rounds", str(effort.rollouts)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-        if done.returncode:
-            raise SystemExit(f"python -m benchmarks.grpo failed:\n{done.stderr[-2000:]}")
+        if done.returncode:  # the other rows have taken minutes and are not thrown away
+            return _no_loops(f"`python -m benchmarks.grpo` failed: {done.stderr.strip().splitlines()[-1]}")
         found = json.loads(out.read_text())
     return _loop_rows(found)
 

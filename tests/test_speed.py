@@ -2,6 +2,7 @@
 
 import json
 import math
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,7 @@ def test_nothing_was_lost_and_nothing_grows_faster_than_the_work(committed):
     talks = committed["load"]["found"]["endpoint"]["curves"]
     assert {one["concurrent"] for curve in talks.values() for one in curve} == {1, 16, 64, 256}
     assert all(one["lost"] == 0 for curve in talks.values() for one in curve)
+    assert all(one["asked_again"] > 0 for curve in talks.values() for one in curve[1:])
     steep = {curve.name: curve.exponent for curve in curves_of(committed) if curve.exponent > 1.25}
     assert not steep, "what is measured here must not be quadratic"
 
@@ -101,6 +103,15 @@ def test_what_cannot_be_measured_says_how_to_get_it(tmp_path):
     rows = table.loops(table.FULL, table.Against(adapter=tmp_path / "nowhere"))
     assert [row.name for row in rows] == ["loop", "overhead"] and all(row.ratio is None for row in rows)
     assert all("`make " in row.note for row in rows)
+
+
+def test_training_that_fails_costs_its_own_rows_only(tmp_path, monkeypatch):
+    failed = subprocess.CompletedProcess([], 1, "", "Traceback …\nModelError: train it again\n")
+    monkeypatch.setattr(table.subprocess, "run", lambda *_, **__: failed)
+    monkeypatch.setattr(table.importlib.util, "find_spec", lambda name: name)
+    rows = table.loops(table.FULL, table.Against(adapter=tmp_path))
+    assert [row.name for row in rows] == ["loop", "overhead"]
+    assert all(row.note == "`python -m benchmarks.grpo` failed: ModelError: train it again" for row in rows)
 
 
 def test_the_training_benchmark_becomes_rows():
