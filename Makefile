@@ -28,7 +28,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-fast train report notebook bench lint format data tiny-base reference scaleout-test clean
+.PHONY: help setup demo test test-fast train report notebook bench lint format data docs tiny-base reference scaleout-test clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ format: $(DEV)  ## let ruff and nbstripout put code and notebooks in order
 data: $(DEV)  ## write the shop and all task files again (always the same bytes), 3.5k.jsonl included
 	@$(PY) -m envs.retail.make_shop $(ARGS)
 	@$(PY) -m envs.retail.make_data
+
+docs: $(DEV)  ## write the parts of docs/ that are made from the code again: settings, modules, the picture
+	@$(PY) -m pipeline.docs
 
 tiny-base: $(DEV) $(MODEL_SET)  ## pre-train the tiny GPT-OSS that stands in for the 20B on a CPU
 	@$(PY) -m pipeline.tiny_base $(ARGS)

@@ -1,0 +1,7 @@
+"""The parts of docs/ that are made from the code: settings, imports, and the picture of both.
+
+    python -m pipeline.docs          # or `make docs`; a test says when they have to be made again
+
+`settings.py` reads the fields of `pipeline/config.py` with their comments, `imports.py` who imports whom,
+`drawing.py` draws that. Nothing here is needed to train or to evaluate.
+"""
