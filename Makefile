@@ -71,7 +71,7 @@ data: $(DEV)  ## write the shop and all task files again (always the same bytes)
 	@$(PY) -m envs.retail.make_shop $(ARGS)
 	@$(PY) -m envs.retail.make_data
 
-docs: $(DEV)  ## write the parts of docs/ that are made from the code again: settings, modules, the picture
+docs: $(DEV)  ## write the parts of docs/ that are made from the code again
 	@$(PY) -m pipeline.docs
 
 tiny-base: $(DEV) $(MODEL_SET)  ## pre-train the tiny GPT-OSS that stands in for the 20B on a CPU

@@ -1,21 +1,31 @@
-"""`python -m pipeline.docs`: write what docs/ says of settings and modules again, always the same bytes."""
+"""`python -m pipeline.docs`: write what docs/ says of the code again, always the same bytes."""
 
 import sys
+from collections.abc import Mapping
 
 from envs.retail.files import whole_file
-from pipeline.docs import drawing, imports, settings
+from pipeline.docs import MARKS, drawing, healthy, imports, settings
 from pipeline.reference_page import put_into
 from pipeline.runs import ROOT
 
 
+def made_parts(modules: Mapping[str, imports.Module]) -> dict[str, str]:
+    """What belongs between the marks of each page."""
+    return {
+        "configuration.md": settings.tables(),
+        "architecture.md": imports.tables(modules),
+        "metrics.md": healthy.table(),
+    }
+
+
 def main() -> int:
-    """Write the generated parts of docs/configuration.md and docs/architecture.md, and the picture."""
-    found, docs = imports.read_modules(ROOT), ROOT / "docs"
-    put_into(docs / "configuration.md", settings.tables(), settings.MARKS)
-    put_into(docs / "architecture.md", imports.tables(found), imports.MARKS)
+    """Write the made parts of the pages, and the picture."""
+    modules, docs = imports.read_modules(ROOT), ROOT / "docs"
+    for page, part in made_parts(modules).items():
+        put_into(docs / page, part, MARKS)
     with whole_file(docs / "architecture.svg") as out:
-        out.write(drawing.picture(found))
-    print("written: docs/configuration.md, docs/architecture.md, docs/architecture.svg")
+        out.write(drawing.picture(modules))
+    print(f"written: {', '.join(made_parts(modules))} and architecture.svg in {docs}")
     return 0
 
 

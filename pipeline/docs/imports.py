@@ -16,7 +16,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-MARKS = ("<!-- made by `make docs`: begin -->", "<!-- made by `make docs`: end -->")
 # House -> what it may import besides itself. helpers -> scaleout is one name: the overview of notebook 08.
 ALLOWED: dict[str, frozenset[str]] = {
     "notebooks": frozenset({"helpers"}),

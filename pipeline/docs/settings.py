@@ -17,7 +17,6 @@ from typing import Any
 from pipeline import config
 from pipeline.config import MODES, PROFILES, Config, resolve
 
-MARKS = ("<!-- made by `make docs`: begin -->", "<!-- made by `make docs`: end -->")
 FIRST = "the run"  # the group before the first comment on a line of its own
 _FIELD = re.compile(r"    (?P<name>\w+): [^=#]+ = ")
 _GROUP = re.compile(r"    # (?P<title>.+)")
