@@ -31,7 +31,7 @@ def table(reference: Path = REFERENCE) -> str:
     drawn = dict.fromkeys(name for panel in PANELS for name in panel.names if "seconds" not in name)
     lines = [
         f"Means of the first {STEPS} steps → of the last {STEPS} (of what is measured now and then: of the",
-        f"first look → of the last) in `outputs/reference/grpo.json`, profile {found['profile']}; - not kept.",
+        "first look → of the last) in `outputs/reference/grpo.json`; - is what was not kept.",
         "",
         f"| metric | {' | '.join(columns)} |",
         f"| --- |{' --- |' * len(columns)}",
