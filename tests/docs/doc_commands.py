@@ -33,7 +33,7 @@ ON_A_PAGE: dict[tuple[str, str], int] = {
 }
 # Too long for this test, or nothing to run here: why, and what runs it instead.
 ELSEWHERE: dict[str, str] = {
-    r"^make demo$": "nine minutes: tests/test_notebooks_run.py has its notebooks, tests/test_chain.py the chain",
+    r"^make demo$": "nine minutes: see tests/test_notebooks_run.py and tests/test_chain.py",
     r"^make test(-fast)?( ARGS=.*)?$": "the tests themselves: what CI runs",
     r"^make setup$": "installs a gigabyte: CI's first step",
     r"pipeline\.sft --run mine": "trains: tests/model/test_sft.py runs the command on a few tasks",

@@ -12,6 +12,7 @@ import mistune
 
 ROOT = Path(__file__).parents[2]
 NEEDS = re.compile(r"<!-- needs: (gpu|docker|cluster|account) -->")
+NEEDS_A_MODEL = "load_model("  # Python that holds this is not run
 _parse = mistune.create_markdown(renderer="ast", plugins=["table", "strikethrough"])
 
 

@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("mistune", reason="mistune comes with nbconvert: requirements-dev.txt")
 from doc_commands import ELSEWHERE, Command, commands
-from doc_pages import ROOT, Fence, command_pages, fences
+from doc_pages import NEEDS_A_MODEL, ROOT, Fence, command_pages, fences
 
 PAGES = command_pages()
 BLOCKS = {page: [fence for fence in fences(page) if fence.language == "bash"] for page in PAGES}
@@ -121,18 +121,25 @@ def write_runs(outputs: Path) -> None:
     shutil.copytree(outputs / "demo", outputs / "mine")
 
 
+PYTHON = {page: [fence for fence in fences(page) if fence.language == "python"] for page in PAGES}
+WORKING = [page for page in PAGES if PYTHON[page] or any(one.exit_code is not None for one in COMMANDS[page])]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "page", [page for page in PAGES if any(one.exit_code is not None for one in COMMANDS[page])], ids=str
-)
-def test_the_commands_of_a_page_work(page, project):
+@pytest.mark.parametrize("page", WORKING, ids=str)
+def test_the_commands_and_the_python_of_a_page_work(page, project):
     for fence in BLOCKS[page]:
         told = "".join(run(one, project) for one in commands(fence) if one.exit_code is not None)
         assert shows(told, fence.output), f"{page} shows another output than:\n{told}"
+    code = "\n".join(fence.text for fence in PYTHON[page] if NEEDS_A_MODEL not in fence.text)
+    if code:
+        (project / "example.py").write_text(code, encoding="utf-8")
+        run(Command(str(page), ".venv/bin/python example.py", ""), project, expected=0)
 
 
-def run(command: Command, project: Path) -> str:
+def run(command: Command, project: Path, expected: int | None = None) -> str:
     """Run a command as a person in the project's folder would; returns what it printed."""
+    expected = command.exit_code if expected is None else expected
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("GPTOSS_", "TOOL_"))
     }
@@ -145,7 +152,7 @@ def run(command: Command, project: Path) -> str:
         text=True,
         timeout=300,
     )
-    assert done.returncode == command.exit_code, f"{command.text}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+    assert done.returncode == expected, f"{command.text}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
     return done.stdout
 
 

@@ -1,19 +1,18 @@
-"""The Python of the pages runs as it stands there; what needs a model is checked name by name instead."""
+"""Python of the pages that needs a model is checked name by name, and numbers they repeat are compared.
+
+All other Python of the pages runs: tests/docs/test_commands.py.
+"""
 
 import ast
 import importlib
 import inspect
-import os
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("mistune", reason="mistune comes with nbconvert: requirements-dev.txt")
-from doc_pages import ROOT, command_pages, fences, text_of
+from doc_pages import NEEDS_A_MODEL, ROOT, command_pages, fences, text_of
 
 from pipeline.attacks import ATTACKS
 from pipeline.chain import USUAL
@@ -21,27 +20,6 @@ from pipeline.chain import USUAL
 BLOCKS = {
     page: [fence.text for fence in fences(page) if fence.language == "python"] for page in command_pages()
 }
-NEEDS_A_MODEL = "load_model("
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("page", [page for page in BLOCKS if BLOCKS[page]], ids=str)
-def test_examples_run_as_they_stand_on_the_page(page, tmp_path):
-    code = "\n".join(block for block in BLOCKS[page] if NEEDS_A_MODEL not in block)
-    shutil.copytree(ROOT / "data", tmp_path / "data", ignore=shutil.ignore_patterns("tiny_base", "3.5k*"))
-    with (tmp_path / "data" / "dataset.jsonl").open(
-        encoding="utf-8"
-    ) as tasks:  # what the page has made before
-        (tmp_path / "clean.jsonl").write_text(tasks.readline().replace('"level": 1', '"level": 0'))
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
 
 
 WITH_MODEL = [(page, block) for page, blocks in BLOCKS.items() for block in blocks if NEEDS_A_MODEL in block]
