@@ -102,6 +102,7 @@ def project(tmp_path_factory) -> Path:
         (programs / name).write_text(f'#!/bin/sh\nexec "{real}" "$@"\n')
         (programs / name).chmod(0o755)
     (copy / ".venv" / ".stamp-dev").touch()  # for make: everything is installed
+    shutil.copytree(ROOT / "outputs" / "reference", copy / "outputs" / "reference")
     write_runs(copy / "outputs")
     return copy
 
