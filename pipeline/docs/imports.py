@@ -93,20 +93,12 @@ def _summary(file: Path, tree: ast.Module) -> str:
 def _imported(tree: ast.AST, known: Iterable[str]) -> set[str]:
     """The project's modules a file imports; `from package import module` counts as the module."""
     known, found = set(known), set()
-    for node in _statements(tree):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             found.update(f"{node.module}.{alias.name}" for alias in node.names)
     return {name for name in (_nearest(one, known) for one in found) if name}
-
-
-def _statements(node: ast.AST) -> Iterator[ast.AST]:
-    """Every statement, inside functions too; expressions, which cannot import, are passed over."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.stmt | ast.excepthandler | ast.match_case):
-            yield child
-            yield from _statements(child)
 
 
 def _nearest(name: str, known: set[str]) -> str:
