@@ -97,7 +97,7 @@ def project(tmp_path_factory) -> Path:
     shutil.copy(ROOT / ".gitattributes", copy)
     programs = copy / ".venv" / "bin"
     programs.mkdir(parents=True)
-    for name in ("python", "ruff", "nbstripout"):
+    for name in ("python", "ruff", "nbstripout", "lint-imports"):
         real = sys.executable if name == "python" else str(Path(sys.executable).with_name(name))
         (programs / name).write_text(f'#!/bin/sh\nexec "{real}" "$@"\n')
         (programs / name).chmod(0o755)
