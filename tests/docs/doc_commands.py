@@ -47,6 +47,22 @@ ELSEWHERE: dict[str, str] = {
     r"benchmarks\.retail --against": "a download: tests/test_benchmarks.py has a stand-in",
     r"^\.venv/bin/tensorboard ": "a server that runs until it is stopped",
 }
+# The same for single pages, whose commands may look like others'.
+ELSEWHERE_ON: dict[str, dict[str, str]] = {
+    "docs/cloud.md": {
+        r"^mkdir -p outputs/": "makes a folder",
+        r"^\.venv/bin/papermill notebooks/": "tests/test_batch_commands.py compares it with the notebook's parameters",
+    },
+    "docs/custom_domain.md": {r"-m pytest tests/": "a part of the tests themselves"},
+    "docs/installation.md": {
+        r"^make check$": "tests/installation/test_check.py",
+        r"^make setup LOCKED=1$": "installs a gigabyte: tests/installation/test_make_setup.py has stand-ins",
+        r"^make lock(-check)?( |$)": "asks a package index: tests/installation/test_locks.py",
+    },
+    "docs/reliability.md": {
+        r"^make reliability( ARGS=.*)?$": "minutes to hours: tests/reliability/ runs it small"
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -77,7 +93,8 @@ class Command:
     @property
     def elsewhere(self) -> str:
         """Why it is not run here, and what does."""
-        return next((why for pattern, why in ELSEWHERE.items() if re.search(pattern, self.plain)), "")
+        known = ELSEWHERE_ON.get(self.page, {}) | ELSEWHERE
+        return next((why for pattern, why in known.items() if re.search(pattern, self.plain)), "")
 
     @property
     def known(self) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("mistune", reason="mistune comes with nbconvert: requirements-dev.txt")
-from doc_commands import ELSEWHERE, Command, commands
+from doc_commands import ELSEWHERE, ELSEWHERE_ON, Command, commands
 from doc_pages import NEEDS_A_MODEL, ROOT, Fence, command_pages, fences
 
 PAGES = command_pages()
@@ -32,7 +32,15 @@ def test_every_command_is_of_a_known_class():
 def test_a_reason_is_given_only_for_commands_that_are_there():
     for pattern in ELSEWHERE:
         assert any(re.search(pattern, one.plain) for one in ALL), f"{pattern} is in no page any more"
-    for name in re.findall(r"tests/[\w/.]+\.py", " ".join(ELSEWHERE.values())):
+    for page, patterns in ELSEWHERE_ON.items():
+        for pattern in patterns:
+            found = any(re.search(pattern, one.plain) for one in COMMANDS.get(Path(page), ()))
+            assert found or not (ROOT / page).exists(), f"{pattern} is not in {page} any more"
+    reasons = [*ELSEWHERE.values()]
+    reasons += [
+        why for page, found in ELSEWHERE_ON.items() if (ROOT / page).exists() for why in found.values()
+    ]
+    for name in re.findall(r"tests/[\w/.]+\.py", " ".join(reasons)):
         assert (ROOT / name).exists(), name
 
 
