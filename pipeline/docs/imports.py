@@ -24,6 +24,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "pipeline": frozenset({"envs"}),
     "envs": frozenset(),
     "benchmarks": frozenset({"pipeline", "envs", "scaleout"}),
+    "reliability": frozenset({"pipeline", "envs"}),
 }
 
 

@@ -51,7 +51,7 @@ ELSEWHERE: dict[str, str] = {
 ELSEWHERE_ON: dict[str, dict[str, str]] = {
     "docs/cloud.md": {
         r"^mkdir -p outputs/": "makes a folder",
-        r"^\.venv/bin/papermill notebooks/": "tests/test_batch_commands.py compares it with the notebook's parameters",
+        r"^\.venv/bin/papermill notebooks/": "tests/test_batch_commands.py knows its parameters",
     },
     "docs/custom_domain.md": {r"-m pytest tests/": "a part of the tests themselves"},
     "docs/installation.md": {
