@@ -14,14 +14,14 @@ from html import escape
 
 from pipeline.docs.imports import ALLOWED, Module, arrows
 
-LINE, COLUMN, PAD, TITLE = 15, 148, 12, 22  # a line of text, a column of modules, room around them
-GAP = 56  # between houses, for the arrows
-LEFT, RIGHT = 4 * COLUMN + 4 * PAD, 5 * COLUMN + 4 * PAD  # of scaleout and of pipeline
+LINE, COLUMN, PAD, TITLE = 15, 126, 12, 22  # a line of text, a column of modules, room around them
+GAP = 44  # between houses, for the arrows
+LEFT, RIGHT = 3 * COLUMN + 4 * PAD, 4 * COLUMN + 4 * PAD  # of scaleout and of pipeline
 # The houses from top to bottom: name, left edge, columns of modules.
 ROWS = (
     (("notebooks", PAD, 5),),
     (("helpers", PAD, 1),),
-    (("scaleout", PAD, 4), ("pipeline", LEFT + GAP, 5)),
+    (("scaleout", PAD, 3), ("pipeline", LEFT + GAP, 4)),
     (("envs", PAD, 8),),
 )
 STYLE = """
