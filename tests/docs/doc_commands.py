@@ -60,6 +60,22 @@ ELSEWHERE_ON: dict[str, dict[str, str]] = {
         r"^make setup LOCKED=1$": "installs a gigabyte: tests/installation/test_make_setup.py has stand-ins",
         r"^make lock(-check)?( |$)": "asks a package index: tests/installation/test_locks.py",
     },
+    "scaleout/verl/README.md": {
+        r"-m venv \.venv-verl": "installs gigabytes: `make scaleout-test`",
+        r"scaleout\.verl export": "tests/scaleout/verl/test_verl_export.py",
+        r"scaleout\.verl check": "tests/scaleout/verl/test_verl_check.py",
+        r"scaleout\.verl results": "tests/scaleout/verl/test_verl_results.py",
+        r"verl\.trainer\.main_ppo|verl\.model_merger": "needs GPUs: never run, as the page says",
+    },
+    "scaleout/skyrl/README.md": {
+        r"-m venv \.venv-skyrl|^source ": "installs gigabytes: `make scaleout-test`",
+        r"scaleout\.skyrl export": "tests/scaleout/skyrl/test_skyrl_arguments.py",
+        r"scaleout\.skyrl\.check_model": "tests/scaleout/skyrl/test_skyrl_model.py",
+        r"scaleout\.skyrl check": "tests/scaleout/skyrl/test_skyrl_arguments.py",
+        r"^bash scaleout/skyrl/": "needs GPUs: never run, as the page says",
+        r"scaleout\.skyrl results": "tests/scaleout/skyrl/test_skyrl_results.py",
+        r"pipeline\.evaluate compare outputs/skyrl": "needs episodes: tests/pipeline/test_evaluate.py",
+    },
     "docs/speed.md": {r"^make bench( ARGS=.*)?$": "minutes: tests/test_speed.py"},
     "docs/reliability.md": {
         r"^make reliability( ARGS=.*)?$": "minutes to hours: tests/reliability/ runs it small"

@@ -40,7 +40,7 @@ def pages() -> list[Path]:
 
 def command_pages() -> list[Path]:
     """The pages whose commands are tested."""
-    return [Path("README.md"), *own_files("docs/*.md")]
+    return [Path("README.md"), *own_files("docs/*.md"), *own_files("scaleout/*/README.md")]
 
 
 def text_of(page: Path) -> str:

@@ -1,4 +1,4 @@
-"""Every command of README and docs/ is run, or its target and options exist and something else runs it."""
+"""Every command of the READMEs and docs/ is run, or its options exist and something else runs it."""
 
 import os
 import re
