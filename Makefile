@@ -39,7 +39,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-fast train report notebook bench lint format data tiny-base reference address scaleout-test clean check lock lock-check newest reliability audit
+.PHONY: help setup demo test test-fast train report notebook bench lint format data tiny-base reference address scaleout-test clean check lock lock-check newest reliability audit docs
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -109,6 +109,9 @@ newest: | $(PY)  ## put the newest releases into .venv instead of the pinned one
 data: $(DEV)  ## write the shop and all task files again (always the same bytes), 3.5k.jsonl included
 	@$(PY) -m envs.retail.make_shop $(ARGS)
 	@$(PY) -m envs.retail.make_data
+
+docs: $(DEV)  ## write the parts of docs/ that are made from the code again
+	@$(PY) -m pipeline.docs
 
 tiny-base: $(DEV) $(MODEL_SET)  ## pre-train the tiny GPT-OSS that stands in for the 20B on a CPU
 	@$(PY) -m pipeline.tiny_base $(ARGS)

@@ -33,54 +33,55 @@ ROOM = {"agent": 1536, "plan": 200}  # for the customer's words and everything t
 class Config:
     """Everything that is needed to repeat a run."""
 
-    profile: str = "tiny"
+    profile: str = "tiny"  # the name of the profile the other values came from
     mode: str = "agent"  # "agent" (several turns, executed calls) or "plan" (one JSON object)
     model: str = "data/tiny_base"  # a hub name, a local model, or a LoRA adapter's folder
-    seed: int = 3407
+    seed: int = 3407  # of the adapter, the order of rows, tasks and everything drawn by chance
     effort: str = "low"  # gpt-oss's reasoning effort; train and test at the same one
     date: str = "2025-08-05"  # the date in the system message, fixed so that training and rollouts agree
     max_seq_length: int = 2048  # the longest row of SFT, the longest episode of GRPO
     # model
-    load_in_4bit: bool = True
-    offload_embedding: bool = False
-    full_finetuning: bool = False
-    lora_rank: int = 16
-    lora_alpha: int = 32
-    lora_targets: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj")
+    load_in_4bit: bool = True  # the base's weights in 4 bit
+    offload_embedding: bool = False  # the embeddings in the CPU's memory, which frees the GPU's
+    full_finetuning: bool = False  # train all weights: no adapter, and no 4 bit whatever load_in_4bit says
+    lora_rank: int = 16  # the adapter's rank: its size and how much it can learn
+    lora_alpha: int = 32  # the adapter's scale; divided by the rank
+    lora_targets: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj")  # layers it is put on
     lora_parameters: tuple[str, ...] = ()  # fused expert weights, e.g. "mlp.experts.down_proj"
     modules_to_save: tuple[str, ...] = ()  # trained whole beside the adapter
     # data
-    levels: tuple[int, ...] = (1, 2, 3, 4, 5)
-    train_tasks: int = 400
-    validation_tasks: int = 40
+    levels: tuple[int, ...] = (1, 2, 3, 4, 5)  # which tasks are used; data/README.md says what each level is
+    train_tasks: int = 400  # how many tasks each training stage may draw on
+    validation_tasks: int = 40  # how many are served or read at each look during training
+    test_tasks: int = 100  # how many held-out tasks an evaluation serves
     thoughts: bool = True  # demonstrations hold a short analysis before each turn
     tells_answers: float = (
         1.0  # share of demonstrations whose agent tells what was asked; the others only act
     )
     rows: str = "step"  # in agent mode, "step" or "episode": one row a turn, or all turns of an episode
     # supervised warm-up
-    sft_epochs: float = 1.0
-    sft_batch_size: int = 2
-    sft_accumulation: int = 8
-    sft_learning_rate: float = 2e-4
-    sft_warmup_steps: int = 10
-    sft_eval_steps: int = 10
+    sft_epochs: float = 1.0  # how often the warm-up goes through its rows
+    sft_batch_size: int = 2  # rows at a time on each device
+    sft_accumulation: int = 8  # batches to a step
+    sft_learning_rate: float = 2e-4  # the warm-up's highest; falls to zero in a line
+    sft_warmup_steps: int = 10  # steps in which the learning rate rises
+    sft_eval_steps: int = 10  # steps between two looks at the validation loss, and between checkpoints
     sft_patience: int = 3  # evaluations without a better validation loss before stopping
     # reinforcement learning
     grpo_way: str = "customer"  # who executes in agent mode: "customer" (our loop) or "tools" (TRL's)
     reward: tuple[str, ...] = ("tool_level", "outcome:2")  # profiles of pipeline/rewards.py with weights
-    grpo_epochs: float = 3.0
-    grpo_batch_size: int = 2
-    grpo_accumulation: int = 8
-    grpo_learning_rate: float = 5e-6
+    grpo_epochs: float = 3.0  # how often its tasks are gone through, unless grpo_max_steps is set
+    grpo_batch_size: int = 2  # episodes at a time on each device
+    grpo_accumulation: int = 8  # batches to a step
+    grpo_learning_rate: float = 5e-6  # constant; the first thing to lower when a run collapses
     grpo_max_steps: int = -1  # -1: as many as the epochs have
-    grpo_eval_steps: int = 10
+    grpo_eval_steps: int = 10  # steps between two validations, and between checkpoints
     grpo_patience: int = 5  # validations without more success before stopping
-    temperature: float = 0.7
-    num_generations: int = 8
+    temperature: float = 0.7  # of sampled episodes: training, and evaluation with several trials
+    num_generations: int = 8  # episodes of one task in a step; they are compared with each other
     max_turn_length: int = 512  # tokens of one turn of the agent, its thoughts included
     max_completion_length: int = 512  # plan: the completion; agent: the whole episode after the prompt
-    max_turns: int = 30
+    max_turns: int = 30  # of the agent in an episode
     served_at_once: int = 32  # episodes or steps that are written side by side while nothing is trained
 
     def __post_init__(self) -> None:

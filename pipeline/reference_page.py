@@ -43,13 +43,13 @@ def _solved(outcomes: Sequence[bool]) -> str:
     return f"{fmean(outcomes):.0%} [{100 * low:.0f}, {100 * high:.0f}]"
 
 
-def put_into(readme: Path, table: str) -> None:
-    """Put the table between the marks of a README."""
+def put_into(readme: Path, table: str, marks: tuple[str, str] = (BEGIN, END)) -> None:
+    """Put the table between the marks of a README or another page."""
     text = readme.read_text(encoding="utf-8")
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    before, begin, rest = text.partition(marks[0])
+    _, end, after = rest.partition(marks[1])
     if not (begin and end):
-        raise ValueError(f"{readme} must hold {BEGIN} and {END}, with the table to go between them")
+        raise ValueError(f"{readme} must hold {marks[0]} and {marks[1]}, with the table to go between them")
     with whole_file(readme) as out:
         out.write(f"{before}{begin}\n{table}\n{end}{after}")
 

@@ -217,8 +217,9 @@ def score(
         normalise: Divide each profile by the best the task allows, so that long tasks do not dominate.
         switches: ToolRL's, for the profile `toolrl`.
     """
-    if unknown := sorted(set(weights) - set(PROFILES)):
-        raise ValueError(f"no reward profile {unknown[0]!r}; there are {', '.join(PROFILES)}")
+    known = dict.fromkeys((*COUNTED, *PROFILES))  # COUNTED may have been given one more: docs/rewards.md
+    if unknown := sorted(set(weights) - set(known)):
+        raise ValueError(f"no reward profile {unknown[0]!r}; there are {', '.join(known)}")
     terms = [term for profile in weights for term in _terms(profile, episode, switches)]
     best = {p: best_score(p, episode.task, switches) if normalise else 1.0 for p in weights}
     return Breakdown(tuple(terms), dict(weights), best)

@@ -11,7 +11,7 @@ the search found.
 """
 
 import argparse
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -19,13 +19,14 @@ from pathlib import Path
 from envs.retail.database import Shop
 from envs.retail.tasks import Task, read_tasks
 from pipeline.attacks import ATTACKS
-from pipeline.attacks.attack import dominates, honest, partial_works
+from pipeline.attacks.attack import Attack, dominates, honest, partial_works
 from pipeline.attacks.evolution import evolve
 from pipeline.config import MODES, Mode
 from pipeline.episode import Episode
 from pipeline.rewards import PROFILES, score
 from pipeline.runs import ROOT
 
+TASKS = 24
 MIXTURES: dict[str, dict[str, float]] = {profile: {profile: 1.0} for profile in PROFILES} | {
     "mixed": {"tool_level": 1.0, "outcome": 2.0}
 }
@@ -91,16 +92,16 @@ class References:
         row.solved += attacked.episode.succeeded
 
 
-def examine(shop: Shop, tasks: Iterable[Task]) -> list[Row]:
+def examine(shop: Shop, tasks: Iterable[Task], attacks: Sequence[Attack] = ATTACKS) -> list[Row]:
     """Every attack on every task in both modes; the first two rows are honest work itself."""
     rows = [Row("honest answer", True), Row("honest, all but the last call", True)]
-    rows += [Row(attack.name) for attack in ATTACKS]
+    rows += [Row(attack.name) for attack in attacks]
     for task in tasks:
         for mode in MODES:
             references = References.of(shop, task, mode)
             references.hold_against(rows[0], references.answer)
             references.hold_against(rows[1], references.partial[max(len(task.gold_actions) - 1, 0)])
-            for row, attack in zip(rows[2:], ATTACKS, strict=True):
+            for row, attack in zip(rows[2:], attacks, strict=True):
                 if episode := attack.episode(shop, task, mode):
                     references.hold_against(row, Measured.of(episode))
     return rows
@@ -135,8 +136,7 @@ def main(argv: list[str]) -> None:
     """The command: print the table; exit code 1 if any attack paid."""
     options = _options(argv)
     shop = Shop.load()
-    tasks = read_tasks(options.file)
-    tasks = tasks[:: max(len(tasks) // options.tasks, 1)][: options.tasks]
+    tasks = spread(read_tasks(options.file), options.tasks)
     print(
         f"{len(tasks)} tasks of {options.file.name}; best share of the honest answer, agent and plan mode\n"
     )
@@ -149,6 +149,11 @@ def main(argv: list[str]) -> None:
     episodes = sum(row.episodes for row in rows)
     print(f"\n{len(ATTACKS)} attacks, {episodes} episodes: {paid} paid more than honest work")
     raise SystemExit(int(paid > 0))
+
+
+def spread(tasks: Sequence[Task], count: int) -> Sequence[Task]:
+    """So many tasks, from all over a file."""
+    return tasks[:: max(len(tasks) // count, 1)][:count]
 
 
 def _printed(rows: Iterable[Row], write: Callable[[Row], None]) -> list[Row]:
@@ -166,7 +171,7 @@ def _options(argv: list[str]) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("command", choices=["attack"])
-    parser.add_argument("--tasks", type=int, default=24, help="how many tasks, spread over the file")
+    parser.add_argument("--tasks", type=int, default=TASKS, help="how many tasks, spread over the file")
     parser.add_argument("--file", type=Path, default=ROOT / "data" / "dataset.jsonl")
     parser.add_argument("--seed", type=int, default=0, help="of the search")
     parser.add_argument("--rounds", type=int, default=300, help="episodes a search plays")

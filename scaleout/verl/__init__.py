@@ -1,5 +1,3 @@
-""
-
 """The project's shop, tasks and rewards in verl: what it needs to train a model on many GPUs, and nothing twice.
 
     python -m scaleout.verl export --out data_verl            # tasks as parquet, tools and agent loops as YAML

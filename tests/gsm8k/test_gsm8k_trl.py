@@ -14,6 +14,8 @@ import pytest
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
 ROOT = Path(__file__).parents[2]
+sys.path.append(str(ROOT / "tests" / "docs"))
+from metrics_page import LOGGED_BY_HAND, TOOLS, explained_of  # noqa: E402 (its folder comes first)
 
 _STEP = """
 import json, sys
@@ -95,6 +97,9 @@ def test_a_step_pays_right_answers_and_trains_the_agents_words_only(way, tmp_pat
     log = told["log"]
     assert log["reward"] == log["task_success_rate"] == 0.5 and log["ended_properly"] == 1.0
     assert log["flat_groups"] == 0.0 and log["grad_norm"] > 0
+    lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    logged = {name for line in lines for name in json.loads(line)} - LOGGED_BY_HAND
+    assert logged == explained_of("gsm8k") - (set() if way == "calculator" else TOOLS), "docs/metrics.md"
     assert log["avg_tool_calls"] == (
         sum(len(one) - 1 for one in told["wanted"]) / 2 if way == "calculator" else 0
     )

@@ -17,6 +17,8 @@ from fresh_process import run_alone
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
 ROOT = Path(__file__).parents[2]
+sys.path.append(str(ROOT / "tests" / "docs"))
+from metrics_page import LOGGED_BY_HAND, TOOLS, explained_of, unpaid  # noqa: E402 (its folder comes first)
 
 _MASKS = """
 import json, sys
@@ -104,6 +106,10 @@ def test_only_the_agents_own_words_are_trained_and_gold_earns_everything(way, tm
     assert log["task_success_rate"] == log["tool_parse_success_rate"] == 1.0
     assert log["reward"] == pytest.approx(3.0)  # tool_level at its best, and twice the outcome
     assert log["flat_groups"] == 1.0 and log["failures/reward"] == 0
+    lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    logged = {name for line in lines for name in json.loads(line)} - LOGGED_BY_HAND
+    wanted = explained_of("grpo") - unpaid("tool_level", "outcome") - (set() if way == "tools" else TOOLS)
+    assert logged == {name for name in wanted if not name.startswith("validation/")}, "docs/metrics.md"
 
 
 _RUN = """

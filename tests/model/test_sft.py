@@ -13,6 +13,9 @@ from fresh_process import run_alone
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
 
 ROOT = Path(__file__).parents[2]
+sys.path.append(str(ROOT / "tests" / "docs"))
+from metrics_page import LOGGED_BY_HAND, explained_of  # noqa: E402 (its folder has to be known first)
+
 SHORT = ["--train-tasks=24", "--validation-tasks=4", "--sft-batch-size=4", "--sft-accumulation=1"]
 SHORT += ["--sft-eval-steps=2"]
 
@@ -60,6 +63,12 @@ def test_a_killed_run_ends_with_the_same_adapter(undisturbed, tmp_path):
     assert adapter(run).keys() == adapter(undisturbed).keys()
     assert losses(run) == pytest.approx(losses(undisturbed), abs=1e-3)
     assert distance(adapter(run), adapter(undisturbed)) < 1e-3
+
+
+def test_the_docs_explain_every_metric_of_the_warm_up_and_no_other(undisturbed):
+    lines = (undisturbed / "metrics.jsonl").read_text().splitlines()
+    logged = {name for line in lines for name in json.loads(line)}
+    assert logged - LOGGED_BY_HAND == explained_of("sft")
 
 
 def test_the_same_command_again_takes_up_the_finished_run(undisturbed):

@@ -11,6 +11,7 @@ from envs.retail.generator import generate
 from envs.retail.tasks import Action, Task
 from envs.retail.tools import READ, TOOLS
 from pipeline import harmony
+from pipeline.config import resolve
 from pipeline.datasets import (
     grpo_prompts,
     plannable_actions,
@@ -24,6 +25,7 @@ from pipeline.demonstrations import NotDemonstrable, demonstrate
 from pipeline.harmony import Analysis, Call, Final, ToolResult, User, render
 from pipeline.harmony_parse import parse, parse_transcript
 from pipeline.plan import parse_plan_turn
+from pipeline.task_sets import tasks_for
 
 
 @pytest.fixture(scope="module")
@@ -216,3 +218,11 @@ def test_an_answer_is_named_as_the_record_names_it(shop):
     task = next(task for task in generate(shop, seed=11, levels=(1,)) if task.extra["family"] == "tracking")
     words = demonstrate(shop, task).messages[-1].text
     assert words.startswith(f"The tracking id is {task.outputs[0]}.")
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_a_split_has_as_many_tasks_as_its_setting_says(shop, split):
+    """`pipeline.evaluate run` names no number: the setting of the split's name decides."""
+    config = resolve("tiny", environ={}, **{f"{split}_tasks": 30})
+    tasks = tasks_for(shop, config, split)
+    assert len(tasks) == 30 and {task.split for task in tasks} == {split}
