@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scripted_agent import ScriptedAgent, encode, gold_turns
+from scripted_agent import CHARACTERS, ScriptedAgent, encode, gold_turns
 
 from envs.domain import READ, WRITE
 from envs.library import BOOKS, DOMAIN, LIBRARY, MEMBERS, library_tasks
@@ -24,9 +24,11 @@ from pipeline.demonstrations import NotDemonstrable, demonstrate
 from pipeline.episode import play_turns
 from pipeline.evaluate import evaluate, evaluation_files, rescore
 from pipeline.failures import failure_kind
-from pipeline.grpo_desks import tool_desk
-from pipeline.harmony import Call, Final, render
+from pipeline.grpo_desks import account, tool_desk
+from pipeline.harmony import Call, Final, User, render
+from pipeline.plan import render_plan
 from pipeline.rewards import PROFILES, best_score, score
+from pipeline.rollouts import play
 from pipeline.strict import Verdict
 
 TASKS = library_tasks()
@@ -222,6 +224,15 @@ def test_rows_train_the_agents_own_words_only():
     assert len(steps) == sum(len(task.gold_actions) + 1 for task in TASKS)
 
 
+def test_an_episode_in_tokens_is_the_row_that_the_warm_up_trains():
+    rows, _ = sft_rows(LIBRARY, TASKS, tokenizer=characters, max_length=10**6, rows="episode")
+    agent = ScriptedAgent.of(lambda task: gold_turns(LIBRARY, task), TASKS)
+    for row, rollout in zip(rows, play(agent, LIBRARY, TASKS, progress=False), strict=True):
+        ids, mask = tokenized(row, characters).values()
+        assert rollout.prompt_ids + rollout.completion_ids == ids and rollout.episode.succeeded
+        assert [0] * len(rollout.prompt_ids) + rollout.env_mask == mask
+
+
 def test_what_nobody_told_is_no_demonstration():
     blind = Task("blind", "I am M2. Please lend me a book.", (LEND.gold_actions[0], lend("M2", "B1")))
     with pytest.raises(NotDemonstrable, match=r"blind: lend_book\.book_id stands neither in the query"):
@@ -236,6 +247,23 @@ def test_prompts_and_tools_for_reinforcement_learning():
     assert {name for name in dir(desk) if not name.startswith("_")} == {"reset", *DOMAIN.tools}
     assert desk.find_book(title="Salt Roads").startswith("B1: ")
     assert json.loads(desk.lend_book(member_id="M2", book_id="B1"))["lent_to"] == "M2"
+
+
+@pytest.mark.parametrize("way", ["tools", "plan"])
+def test_the_account_that_the_reward_gets_from_an_episodes_tokens(way):
+    desk = tool_desk(LIBRARY)()
+    for task in TASKS:
+        desk.reset(task=json.dumps(task.to_json()))
+        if way == "plan":
+            ids = encode(turn(Final(render_plan(task.gold_actions))))
+        else:
+            told = render([*(system := system_messages("agent", domain=DOMAIN)), User(task.query)])
+            whole = render([*system, *demonstrate(LIBRARY, task).messages])
+            ids = encode(whole.removeprefix(f"{told}<|start|>assistant"))
+        episode = account(way, desk, ids, CHARACTERS)
+        assert episode.succeeded and score(episode, ALL).profiles["tool_level"] == best_score(
+            "tool_level", task
+        )
 
 
 def test_it_is_evaluated_recorded_and_scored_again(tmp_path):
