@@ -23,11 +23,11 @@ from functools import cache
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal
 
-from envs.retail.database import Shop
-from envs.retail.play import POLICY
+from envs.domain import READ, Domain
+from envs.retail.domain import RETAIL, domain_of
 from envs.retail.reach import unreachable_values
 from envs.retail.tasks import Action, Task
-from envs.retail.tools import READ, TOOLS, schemas
+from envs.world import World
 from pipeline import plan
 from pipeline.config import Mode
 from pipeline.demonstrations import NotDemonstrable, demonstrate
@@ -76,17 +76,18 @@ class LengthReport:
         return "\n".join(lines)
 
 
-def system_messages(mode: Mode, *, effort: str = "low", date: str = DATE) -> list[Message]:
+def system_messages(
+    mode: Mode, *, effort: str = "low", date: str = DATE, domain: Domain = RETAIL
+) -> list[Message]:
     """System and developer message every conversation of a mode begins with."""
-    system = System(effort=effort, date=date)
-    policy = POLICY.read_text(encoding="utf-8").strip()
+    system, tools = System(effort=effort, date=date), tuple(domain.schemas.values())
     if mode == "plan":
-        return [system, Developer(plan.instructions(policy, schemas()))]
-    return [system, Developer(policy, tuple(schemas()))]
+        return [system, Developer(plan.instructions(domain.policy, tools))]
+    return [system, Developer(domain.policy, tools)]
 
 
 def sft_rows(
-    shop: Shop,
+    shop: World,
     tasks: Iterable[Task],
     *,
     mode: Mode = "agent",
@@ -114,7 +115,8 @@ def sft_rows(
         tells: In agent mode, the share of tasks whose demonstrator tells what was asked (`demonstrate`).
         too_long: Whether rows beyond `max_length` are dropped or kept; reported they are either way.
     """
-    opening = segments(system_messages(mode, effort=effort, date=date))  # once: policy and tools are long
+    head = system_messages(mode, effort=effort, date=date, domain=domain_of(shop))
+    opening = segments(head)  # once: policy and tools are long
     found, refused = [], []
     for task in tasks:
         try:
@@ -130,10 +132,10 @@ def sft_rows(
 
 
 def _rows_of(
-    shop: Shop, task: Task, opening: list[Segment], mode: Mode, rows: str, thoughts: bool, tells: float
+    shop: World, task: Task, opening: list[Segment], mode: Mode, rows: str, thoughts: bool, tells: float
 ) -> list[Row]:
     if mode == "plan":
-        answer = Final(plan.render_plan(plannable_actions(task)))
+        answer = Final(plan.render_plan(plannable_actions(task, domain_of(shop))))
         return [Row(task.id, 0, (*opening, *segments([User(task.query), answer])))]
     told = Random(f"tells/{task.id}").random() < tells
     messages = demonstrate(shop, task, thoughts=thoughts, tells=told).messages
@@ -143,14 +145,18 @@ def _rows_of(
     return [Row(task.id, step, _step(pieces, end)) for step, end in enumerate(_turn_ends(pieces))]
 
 
-def plannable_actions(task: Task) -> list[Action]:
+def plannable_actions(task: Task, domain: Domain = RETAIL) -> list[Action]:
     """The gold actions one can plan from the query alone; all writes must be among them."""
-    actions = [action for action in task.gold_actions if not unreachable_values(action, [task.query])]
+    actions = [action for action in task.gold_actions if not _unplannable(task, action, domain)]
     for action in task.gold_actions:
-        if TOOLS[action.name].kind != READ and action not in actions:
-            unknown = unreachable_values(action, [task.query])[0]
+        if domain.kind(action.name) != READ and action not in actions:
+            unknown = _unplannable(task, action, domain)[0]
             raise NotDemonstrable(f"{task.id}: {action.name}.{unknown} cannot be planned from the query")
     return actions
+
+
+def _unplannable(task: Task, action: Action, domain: Domain) -> list[str]:
+    return unreachable_values(action, [task.query], domain.free_text)
 
 
 def _turn_ends(pieces: Sequence[Segment]) -> list[int]:
@@ -232,9 +238,12 @@ def to_dataset(rows: Sequence[Row], tokenizer: Any) -> Dataset:
     return Dataset.from_list([tokenized(row, tokenizer) for row in rows])
 
 
-def grpo_prompts(tasks: Iterable[Task], *, mode: Mode = "agent") -> list[dict[str, Any]]:
+def grpo_prompts(
+    tasks: Iterable[Task], *, mode: Mode = "agent", domain: Domain = RETAIL
+) -> list[dict[str, Any]]:
     """One row a task: the prompt as chat messages, and the task as JSON for environment and reward."""
-    developer = next(message for message in system_messages(mode) if isinstance(message, Developer))
+    opening = system_messages(mode, domain=domain)
+    developer = next(message for message in opening if isinstance(message, Developer))
     return [
         {
             "prompt": [

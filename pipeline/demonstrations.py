@@ -17,12 +17,13 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+from envs.domain import TERMINATE, WRITE, Domain
 from envs.retail.customer import ScriptedCustomer
-from envs.retail.database import Shop
+from envs.retail.domain import RETAIL, domain_of
 from envs.retail.environment import Episode, RetailEnv
 from envs.retail.reach import unreachable_values
 from envs.retail.tasks import RESPOND, Action, Task
-from envs.retail.tools import TERMINATE, TOOLS, WRITE
+from envs.world import World
 from pipeline.harmony import Analysis, Call, Final, Message, ToolResult, User
 
 CLOSING = "Is there anything else I can help you with?"
@@ -54,15 +55,6 @@ _THOUGHTS = {
 }
 _ACTING = "Everything is known and agreed, so I can do it now."
 _TELLING = "Now I tell the customer."
-_DEEDS = {  # what a write has done, in words for the customer
-    "cancel_pending_order": "Order {order_id} has been cancelled.",
-    "modify_pending_order_address": "The address of order {order_id} has been changed.",
-    "modify_pending_order_items": "The items of order {order_id} have been changed.",
-    "modify_pending_order_payment": "The payment method of order {order_id} has been changed.",
-    "exchange_delivered_order_items": "The exchange for order {order_id} has been requested.",
-    "return_delivered_order_items": "The return for order {order_id} has been requested.",
-    "modify_user_address": "Your default address has been changed.",
-}
 _PLANS = {
     "cancel_pending_order": "cancel order {order_id} ({reason})",
     "modify_pending_order_address": "send order {order_id} to {address1}, {city}, {state} {zip}",
@@ -87,7 +79,7 @@ class Demonstration:
     episode: Episode
 
 
-def demonstrate(shop: Shop, task: Task, *, thoughts: bool = False, tells: bool = True) -> Demonstration:
+def demonstrate(shop: World, task: Task, *, thoughts: bool = False, tells: bool = True) -> Demonstration:
     """Serve a task with its gold actions, asking the scripted customer for what is missing.
 
     Args:
@@ -97,7 +89,8 @@ def demonstrate(shop: Shop, task: Task, *, thoughts: bool = False, tells: bool =
         tells: Whether the agent tells what was asked, or finds it, thinks it, and keeps it to itself. Gold
             actions are calls without words: that an answer is wanted, only the reward can teach.
     """
-    player = _Demonstrator(RetailEnv(shop, task, ScriptedCustomer(), max_steps=100), thoughts, tells)
+    customer = ScriptedCustomer() if domain_of(shop).converses else None
+    player = _Demonstrator(RetailEnv(shop, task, customer, max_steps=100), thoughts, tells)
     player.play()
     score = player.env.score()
     if score.reward != 1.0 and (tells or not score.database_equal or not player.env.done):
@@ -111,6 +104,7 @@ class _Demonstrator:
 
     def __init__(self, env: RetailEnv, thoughts: bool, tells: bool):
         self.env, self.thoughts, self.tells = env, thoughts, tells
+        self.domain = env.domain
         self.messages: list[Message] = [User(env.reset())]
         self.known = [env.opening]
 
@@ -118,7 +112,7 @@ class _Demonstrator:
         task = self.env.task
         for action in task.gold_actions:
             self._find_out(action)
-            if TOOLS[action.name].kind == WRITE and task.level not in CONFIRMED_LEVELS:
+            if self._must_agree(action):
                 self._say(f"I am about to {_filled(_PLANS, action)}. Shall I go ahead (yes or no)?")
             self._call(action)
             if self.env.done:
@@ -129,19 +123,30 @@ class _Demonstrator:
             # An answer is always thought first: so to tell it or not is a choice of its own, beside no call.
             answers = _answers(task, self.known[1:])
             told = answers if self.tells or not answers else ["I have looked it up."]
-            self._say(f"{_last_words(task, told)} {CLOSING}", " ".join(answers))
+            words = _last_words(task, told, self.domain)
+            self._say(f"{words} {CLOSING}" if self.env.customer else words, " ".join(answers))
+
+    def _must_agree(self, action: Action) -> bool:
+        write = self.domain.kind(action.name) == WRITE
+        return write and self.env.customer is not None and self.env.task.level not in CONFIRMED_LEVELS
 
     def _find_out(self, action: Action) -> None:
         """Ask for what the call needs and nobody has said; what the customer cannot tell stays open."""
         asked = set()
-        while missing := unreachable_values(action, self.known):
+        if self.env.customer is None and (missing := self._unknown(action)):
+            where = f"{self.env.task.id}: {action.name}.{missing[0]}"
+            raise NotDemonstrable(f"{where} stands neither in the query nor in an answer before it")
+        while missing := self._unknown(action):
             parameter = _SAME_QUESTION.get(missing[0], missing[0])
             if parameter in asked or parameter not in _QUESTIONS or self.env.done:
                 break
             asked.add(parameter)
             self._say(_QUESTIONS[parameter])
-        if unreachable_values(action, self.known) and not self.env.done:
+        if self._unknown(action) and not self.env.done:
             self._say(CLOSING)  # a further wish may hold it
+
+    def _unknown(self, action: Action) -> list[str]:
+        return unreachable_values(action, self.known, self.domain.free_text)
 
     def _say(self, words: str, thought: str = "") -> None:
         if thought and not self.thoughts:
@@ -154,7 +159,7 @@ class _Demonstrator:
     def _call(self, action: Action) -> None:
         answer = self._act(action, _THOUGHTS.get(action.name, _ACTING))
         self.messages.append(Call(action.name, action.arguments))
-        if TOOLS[action.name].kind != TERMINATE:
+        if self.domain.kind(action.name) != TERMINATE:
             self.messages.append(ToolResult(action.name, answer))
 
     def _act(self, action: Action, thought: str) -> str:
@@ -165,26 +170,27 @@ class _Demonstrator:
         return answer
 
 
-def report(task: Task, seen: Sequence[str] = ()) -> str:
+def report(task: Task, seen: Sequence[str] = (), domain: Domain = RETAIL) -> str:
     """The last words of a served task: what was done, and what the customer wanted to know.
 
     Args:
         task: The task.
         seen: The tools' answers, in which an output's name is looked up: "The tracking id is 953704614355."
+        domain: Whose tools the task's actions call.
     """
-    return _last_words(task, _answers(task, seen))
+    return _last_words(task, _answers(task, seen), domain)
 
 
-def _last_words(task: Task, told: Sequence[str]) -> str:
-    return " ".join([*_deeds(task), *told]) or "I am sorry, I cannot do this for you."
+def _last_words(task: Task, told: Sequence[str], domain: Domain) -> str:
+    return " ".join([*_deeds(task, domain), *told]) or "I am sorry, I cannot do this for you."
 
 
 def _answers(task: Task, seen: Sequence[str]) -> list[str]:
     return [f"{_subject(output, task.query, seen)} is {output}." for output in task.outputs]
 
 
-def _deeds(task: Task) -> list[str]:
-    return [_filled(_DEEDS, action) for action in task.gold_actions if action.name in _DEEDS]
+def _deeds(task: Task, domain: Domain) -> list[str]:
+    return [_filled(domain.deeds, action) for action in task.gold_actions if action.name in domain.deeds]
 
 
 def _subject(output: str, query: str, seen: Sequence[str]) -> str:
@@ -215,5 +221,5 @@ def _parsed(answer: str) -> Any:
         return None
 
 
-def _filled(sentences: dict[str, str], action: Action) -> str:
+def _filled(sentences: Mapping[str, str], action: Action) -> str:
     return sentences[action.name].format(**action.arguments)

@@ -14,16 +14,18 @@ nothing and ends the episode; a readable call that fits no tool or no schema is 
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from weakref import WeakKeyDictionary
 
+from envs.domain import Tool
 from envs.retail import environment
-from envs.retail.database import Shop
+from envs.retail.domain import domain_of
 from envs.retail.environment import MAX_STEPS, Customer, RetailEnv, Turn
 from envs.retail.tasks import RESPOND, Action, Task
-from envs.retail.tools import TOOLS, call
+from envs.retail.tools import call
+from envs.world import World
 from pipeline.config import Mode
 from pipeline.harmony import Analysis, Call
 from pipeline.harmony_parse import Completion, Parsed, Vocabulary, check_call, parse
@@ -31,11 +33,10 @@ from pipeline.matching import Matching, match
 from pipeline.plan import MAX_CALLS, parse_plan_turn
 from pipeline.strict import Verdict, check_arguments
 
-SCHEMAS = {name: tool.schema for name, tool in TOOLS.items()}
 FINISHED = ("customer", "transfer", "plan")  # an episode that ended otherwise was broken off
 MAX_INVENTED = 50  # numbers nobody showed: mental arithmetic needs a few, trying out answers needs thousands
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
-_gold_turns: WeakKeyDictionary[Shop, dict[str, tuple[Turn, ...]]] = WeakKeyDictionary()
+_gold_turns: WeakKeyDictionary[World, dict[str, tuple[Turn, ...]]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -77,11 +78,6 @@ class Episode(environment.Episode):
             return tuple(turn.observation for turn in self.calls if not turn.failed)
         return super().messages
 
-    @cached_property
-    def customer_words(self) -> str:
-        """Everything the customer said."""
-        return "\n".join([self.opening, *(t.observation for t in self.turns if t.action.name == RESPOND)])
-
     @property
     def unread(self) -> tuple[Attempt, ...]:
         """The attempts of which nothing could be carried out."""
@@ -120,14 +116,15 @@ class Episode(environment.Episode):
         return match(self)
 
 
-def gold_turns(shop: Shop, task: Task) -> tuple[Turn, ...]:
+def gold_turns(shop: World, task: Task) -> tuple[Turn, ...]:
     """The gold actions with their answers on fresh data; remembered as long as the shop lives."""
     known = _gold_turns.setdefault(shop, {})
     turns = known.get(task.gold_key)
     if turns is None:
-        database = shop.open()
+        database, tools = shop.open(), domain_of(shop).tools
         turns = tuple(
-            _answered(action, call(database, action.name, action.arguments)) for action in task.gold_actions
+            _answered(tools, action, call(database, action.name, action.arguments))
+            for action in task.gold_actions
         )
         if len(known) >= 20_000:  # an endless stream of tasks must not fill the memory
             known.clear()
@@ -135,8 +132,8 @@ def gold_turns(shop: Shop, task: Task) -> tuple[Turn, ...]:
     return turns
 
 
-def _answered(action: Action, answer: str) -> Turn:
-    return Turn(action, answer, action.name not in TOOLS or answer.startswith("Error"))
+def _answered(tools: Mapping[str, Tool], action: Action, answer: str) -> Turn:
+    return Turn(action, answer, action.name not in tools or answer.startswith("Error"))
 
 
 class Recorder:
@@ -150,7 +147,8 @@ class Recorder:
     def take(self, completion: Completion) -> str | None:
         """Carry out one turn and return the answer; None if it could not be read, which ends the episode."""
         self.tokens += 0 if isinstance(completion, str) else len(completion)
-        parsed = check_call(parse(completion, TOOLS, self.vocabulary), SCHEMAS)
+        domain = self.env.domain
+        parsed = check_call(parse(completion, domain.tools, self.vocabulary), domain.schemas)
         action = _action(parsed)
         if action is None:
             self.attempts.append(_attempt(parsed, None))
@@ -186,7 +184,7 @@ def _attempt(parsed: Parsed, turn: int | None) -> Attempt:
 
 
 def play_turns(
-    shop: Shop,
+    shop: World,
     task: Task,
     turns: Iterable[Completion],
     *,
@@ -214,10 +212,11 @@ def play_turns(
 
 
 def play_plan(
-    shop: Shop, task: Task, completion: Completion, vocabulary: Vocabulary | None = None
+    shop: World, task: Task, completion: Completion, vocabulary: Vocabulary | None = None
 ) -> Episode:
     """Plan mode: read one completion and carry out its calls in order; nothing if any part is refused."""
-    plan = parse_plan_turn(completion, TOOLS, vocabulary)
+    domain = domain_of(shop)
+    plan = parse_plan_turn(completion, domain.tools, vocabulary)
     env = RetailEnv(shop, task, max_steps=MAX_CALLS + 1)
     env.reset()
     attempts = [] if plan.ok else [Attempt(None, plan.verdict, plan.reason)]
@@ -225,7 +224,7 @@ def play_plan(
         if env.done:  # handed over: what a plan goes on to do is not done
             attempts.append(Attempt(None, Verdict.TRAILING, f"{planned.name} after the hand-over"))
             continue
-        fault = check_arguments(SCHEMAS[planned.name], planned.arguments)
+        fault = check_arguments(domain.schemas[planned.name], planned.arguments)
         verdict = Verdict.BAD_ARGUMENTS if fault else Verdict.OK
         attempts.append(Attempt(len(env.turns), verdict, fault or ""))
         env.step(Action(planned.name, planned.arguments))

@@ -15,12 +15,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from envs.retail.database import Shop
 from envs.retail.diff import differences
 from envs.retail.environment import RetailEnv, Turn, replay
 from envs.retail.files import FileError, read_lines
 from envs.retail.replay import RecordedCustomer
 from envs.retail.tasks import RESPOND, Action, Task
+from envs.world import World
 from pipeline.agent import Written
 from pipeline.episode import Attempt, Episode
 from pipeline.running import Rollout
@@ -29,7 +29,7 @@ from pipeline.strict import Verdict
 Record = dict[str, Any]
 
 
-def to_record(rollout: Rollout, shop: Shop, stage: str, strict: bool = True) -> Record:
+def to_record(rollout: Rollout, shop: World, stage: str, strict: bool = True) -> Record:
     """One played episode as JSON.
 
     Args:
@@ -65,12 +65,12 @@ def _turn_json(turn: Turn) -> Record:
     return {**turn.action.to_json(), "answer": turn.observation, "failed": turn.failed}
 
 
-def _changed(shop: Shop, actions: Iterable[Action]) -> list[Record]:
+def _changed(shop: World, actions: Iterable[Action]) -> list[Record]:
     """What actions change in a fresh shop, field by field."""
     return [asdict(difference) for difference in differences(replay(shop, tuple(actions)))]
 
 
-def replayed(record: Mapping[str, Any], shop: Shop) -> Episode:
+def replayed(record: Mapping[str, Any], shop: World) -> Episode:
     """The episode of a record, its actions carried out anew on fresh data."""
     turns = record["turns"]
     replies = [turn["answer"] for turn in turns if turn["name"] == RESPOND and not turn["failed"]]

@@ -29,6 +29,7 @@ from typing import Any
 from envs.retail.database import Shop
 from envs.retail.files import FileError, json_line, read_json, whole_file
 from envs.retail.tasks import Task
+from envs.world import World
 from pipeline.agent import Agent
 from pipeline.checkpoints import FINISHED
 from pipeline.config import Config
@@ -44,7 +45,7 @@ STAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 def evaluate(
     agent: Agent | None,
-    shop: Shop,
+    shop: World,
     tasks: Sequence[Task],
     folder: Path,
     *,
@@ -101,7 +102,7 @@ class Rescored:
     lost_or_won: int  # episodes that were recorded with another outcome
 
 
-def rescore(files: Iterable[Path], shop: Shop) -> Rescored:
+def rescore(files: Iterable[Path], shop: World) -> Rescored:
     """Measure recorded episodes by carrying their actions out again."""
     played, otherwise, changed = [], 0, 0
     for file in files:

@@ -18,8 +18,8 @@
 from collections import Counter
 from collections.abc import Iterable
 
+from envs.domain import READ, TERMINATE, WRITE
 from envs.retail.environment import Turn
-from envs.retail.tools import READ, TERMINATE, TOOLS, WRITE
 from pipeline.episode import FINISHED, Episode
 from pipeline.matching import ANOTHERS
 
@@ -54,11 +54,13 @@ def failure_kind(episode: Episode) -> str | None:
 
 def _wrongly_done(episode: Episode) -> str | None:
     """What is wrong with the changes and hand-overs that were made or tried."""
-    others = [turn for turn in _unmatched(episode) if _kind(turn) in (WRITE, TERMINATE)]
+    others = [turn for turn in _unmatched(episode) if _kind(episode, turn) in (WRITE, TERMINATE)]
     undone = _undone(episode, WRITE)
     if any(turn.action.name in undone for turn in others):
         return "wrong argument"
-    return "wrong tool" if any(not turn.failed or _kind(turn) == TERMINATE for turn in others) else None
+    return (
+        "wrong tool" if any(not turn.failed or _kind(episode, turn) == TERMINATE for turn in others) else None
+    )
 
 
 def _not_done(episode: Episode) -> str | None:
@@ -83,13 +85,12 @@ def _undone(episode: Episode, kind: str) -> set[str]:
     return {
         turn.action.name
         for place, turn in enumerate(episode.gold_turns)
-        if place not in matching.right and place not in matching.excused and _kind(turn) == kind
+        if place not in matching.right and place not in matching.excused and _kind(episode, turn) == kind
     }
 
 
-def _kind(turn: Turn) -> str | None:
-    tool = TOOLS.get(turn.action.name)
-    return tool and tool.kind
+def _kind(episode: Episode, turn: Turn) -> str | None:
+    return episode.domain.kind(turn.action.name)
 
 
 def failure_counts(kinds: Iterable[str | None]) -> dict[str, int]:

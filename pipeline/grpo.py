@@ -26,8 +26,10 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from envs.retail.database import Shop
+from envs.retail.domain import domain_of
 from envs.retail.files import FileError, read_json, whole_file, whole_folder
 from envs.retail.tasks import Task
+from envs.world import World
 from pipeline.checkpoints import FINISHED, get_last_checkpoint, keep_newest, put_weights, trained_to_the_end
 from pipeline.config import Config, from_command_line
 from pipeline.grpo_rewards import Reward, episode_reward, shuffled
@@ -123,7 +125,7 @@ def tasks_in_a_run(config: Config, arguments: GRPOConfig) -> int:
 def build_grpo_trainer(
     model: Any,
     tokenizer: Any,
-    shop: Shop,
+    shop: World,
     config: Config,
     arguments: GRPOConfig,
     *,
@@ -133,7 +135,6 @@ def build_grpo_trainer(
     """TRL's GRPOTrainer over tasks, in the config's way; `change_reward` makes another of its reward."""
     from datasets import Dataset
 
-    from envs.retail.tools import schemas
     from pipeline.callbacks import metrics_log
     from pipeline.datasets import grpo_prompts
     from pipeline.grpo_desks import Desk, tool_desk
@@ -144,32 +145,33 @@ def build_grpo_trainer(
     if tasks is None:
         count = tasks_in_a_run(config, arguments)
         tasks = curriculum(tasks_for(shop, config, "train", count, stage="grpo"), config.seed)
-    run = Path(arguments.output_dir).parent
+    run, domain = Path(arguments.output_dir).parent, domain_of(shop)
     log = run / "episodes.jsonl" if arguments.process_index == 0 else None
     reward = episode_reward(way, config, tokenizer, log)
     trainer = shop_trainer()(
         model=model,
         reward_funcs=change_reward(reward, config) if change_reward else reward,
         args=arguments,
-        train_dataset=Dataset.from_list(grpo_prompts(tasks, mode=config.mode)),
+        train_dataset=Dataset.from_list(grpo_prompts(tasks, mode=config.mode, domain=domain)),
         processing_class=tokenizer,
         environment_factory=tool_desk(shop) if way == "tools" else (lambda: Desk(shop)),
         rollout_func=customer_rollouts(shop, config, tokenizer) if way == "customer" else None,
         callbacks=[metrics_log(run, "grpo"), keep_newest(2)],
     )
     if way == "tools":  # TRL would describe the tools in its own words: other tokens than the warm-up's
-        trainer._env_tools = {None: schemas()}
+        trainer._env_tools = {None: list(domain.schemas.values())}
     return trainer
 
 
 def train_grpo(
     model: Any,
     tokenizer: Any,
-    shop: Shop,
+    shop: World,
     config: Config,
     arguments: GRPOConfig,
     *,
     callbacks: Sequence[Any] = (),
+    held_out: Sequence[Task] | None = None,
     **build: Any,
 ) -> GRPOResult:
     """Train, go on with a killed run, or take up a finished one; the adapter best on validation is kept.
@@ -181,6 +183,7 @@ def train_grpo(
         config: The run's config.
         arguments: TRL's arguments; everything is written to their `output_dir`.
         callbacks: More of the trainer's callbacks, such as live curves.
+        held_out: The tasks to choose the best weights by; the shop's validation tasks if not given.
         build: `tasks` or `change_reward` of `build_grpo_trainer`.
     """
     from pipeline.grpo_watch import watch
@@ -189,7 +192,7 @@ def train_grpo(
     if (output / FINISHED).exists():
         return taken_up(model, output)
     trainer = build_grpo_trainer(model, tokenizer, shop, config, arguments, **build)
-    play = validation(model, tokenizer, shop, config)
+    play = validation(model, tokenizer, shop, config, held_out)
     watch(play, config.grpo_eval_steps, config.grpo_patience, output / "best").attach(trainer)
     for callback in callbacks:
         trainer.add_callback(callback)

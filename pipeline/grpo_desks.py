@@ -19,10 +19,11 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any, get_type_hints
 
-from envs.retail.database import Shop
+from envs.domain import Tool
+from envs.retail.domain import domain_of
 from envs.retail.environment import RetailEnv
 from envs.retail.tasks import Action, Task
-from envs.retail.tools import TOOLS
+from envs.world import World
 from pipeline.episode import Episode, play_plan, play_turns
 from pipeline.harmony_parse import Vocabulary
 
@@ -33,7 +34,7 @@ OVER = "Error: the conversation is over"
 class Desk:
     """One place at the shop: the task that is being served there, and the account of it once it is known."""
 
-    def __init__(self, shop: Shop):
+    def __init__(self, shop: World):
         self._shop = shop
         self._task: Task | None = None
         self._env: RetailEnv | None = None
@@ -50,16 +51,16 @@ class Desk:
         return OVER if self._env.done else self._env.step(Action(tool, arguments)).observation
 
 
-def tool_desk(shop: Shop) -> Callable[[], Desk]:
+def tool_desk(shop: World) -> Callable[[], Desk]:
     """A factory of desks whose public methods are the shop's tools, as TRL wants to find them."""
-    methods = {name: _method(name) for name in TOOLS}
+    methods = {name: _method(tool) for name, tool in domain_of(shop).tools.items()}
     desk = type("ToolDesk", (Desk,), methods)
     return lambda: desk(shop)
 
 
-def _method(name: str) -> Callable[..., str]:
+def _method(tool: Tool) -> Callable[..., str]:
     """A tool as a method: same name, parameters and docstring, without the database."""
-    function = TOOLS[name].function
+    name, function = tool.name, tool.function
 
     def use(self: Desk, **arguments: Any) -> str:
         return self._use(name, arguments)

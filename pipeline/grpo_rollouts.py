@@ -15,15 +15,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from envs.retail.customer import ScriptedCustomer
-from envs.retail.database import Shop
 from envs.retail.tasks import Task
+from envs.world import World
 from pipeline.config import Config
 from pipeline.episode import Episode
 from pipeline.evaluate import local_agent, playing_rules
 from pipeline.task_sets import tasks_for
 
 
-def customer_rollouts(shop: Shop, config: Config, tokenizer: Any) -> Callable[[list[Any], Any], dict]:
+def customer_rollouts(shop: World, config: Config, tokenizer: Any) -> Callable[[list[Any], Any], dict]:
     """TRL's `rollout_func`: the agent talks with the scripted customer and uses the shop's tools."""
     from pipeline.local_agent import LocalAgent
     from pipeline.rollouts import play
@@ -56,7 +56,7 @@ def customer_rollouts(shop: Shop, config: Config, tokenizer: Any) -> Callable[[l
     return roll
 
 
-def serve(model: Any, tokenizer: Any, shop: Shop, config: Config, tasks: Sequence[Task]) -> list[Episode]:
+def serve(model: Any, tokenizer: Any, shop: World, config: Config, tasks: Sequence[Task]) -> list[Episode]:
     """The tasks served greedily by the model as it is, in the config's mode and way."""
     from pipeline.rollouts import play
 
@@ -72,7 +72,9 @@ def serve(model: Any, tokenizer: Any, shop: Shop, config: Config, tasks: Sequenc
     return [rollout.episode for rollout in played]
 
 
-def validation(model: Any, tokenizer: Any, shop: Shop, config: Config) -> Callable[[], list[Episode]]:
-    """A function that serves the validation tasks, as the model is by then."""
-    tasks = tasks_for(shop, config, "validation")
+def validation(
+    model: Any, tokenizer: Any, shop: World, config: Config, tasks: Sequence[Task] | None = None
+) -> Callable[[], list[Episode]]:
+    """A function that serves the validation tasks, or those given, as the model is by then."""
+    tasks = tasks_for(shop, config, "validation") if tasks is None else tasks
     return lambda: serve(model, tokenizer, shop, config, tasks)

@@ -22,11 +22,11 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from envs.retail.database import canonical
+from envs.domain import READ, TERMINATE, WRITE, Domain
+from envs.retail.domain import RETAIL
 from envs.retail.environment import Turn
-from envs.retail.reach import FREE_TEXT
 from envs.retail.tasks import Action
-from envs.retail.tools import READ, TERMINATE, TOOLS, WRITE
+from envs.world import canonical
 from pipeline.strict import check_arguments
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 ANOTHERS = "somebody else's record"
 READ_ALLOWANCE = 3  # look-ups beyond the gold's number that cost nothing
-IDENTIFICATION = ("find_user_id_by_email", "find_user_id_by_name_zip")
 
 
 @dataclass(frozen=True)
@@ -66,37 +65,37 @@ class Matching:
 
 def match(episode: Episode) -> Matching:
     """Match an episode's calls with the gold actions."""
-    calls, gold = episode.calls, episode.gold_turns
-    right = _right(calls, gold)
+    domain, calls, gold = episode.domain, episode.calls, episode.gold_turns
+    right = _right(domain, calls, gold)
     excused = frozenset(_excused(episode, right))
     used = set(right.values())
     wrong = {
         place: why for place, turn in enumerate(calls) if place not in used and (why := _fault(episode, turn))
     }
-    wrong_writes = sum(_kind(calls[place]) == WRITE and not calls[place].failed for place in wrong)
+    wrong_writes = sum(_kind(domain, calls[place]) == WRITE and not calls[place].failed for place in wrong)
     open_gold = [place for place in range(len(gold)) if place not in right and place not in excused]
-    named = None if wrong_writes or not open_gold else _named(calls, gold, used, wrong, open_gold)
+    named = None if wrong_writes or not open_gold else _named(episode, used, wrong, open_gold)
     if named is None and open_gold and episode.accomplished and not wrong_writes:
         named = (open_gold[0], None)
     if named:
         wrong.pop(named[1], None)
     taken = {*used, *wrong, *(named or ())[1:]}
     free = [place for place in range(len(calls)) if place not in taken]
-    wrong |= dict.fromkeys(_beyond_allowance(calls, gold, free), "a look-up beyond the allowance")
+    wrong |= dict.fromkeys(_beyond_allowance(episode, free), "a look-up beyond the allowance")
     unread = (Mistake(None, f"{attempt.verdict}: {attempt.reason}") for attempt in episode.unread)
     return Matching(
         right=right,
         excused=excused,
         named=named,
         incorrect=(*(Mistake(place, why) for place, why in sorted(wrong.items())), *unread),
-        missing_arguments=sum(_missing(turn.action) for turn in calls),
+        missing_arguments=sum(_missing(domain, turn.action) for turn in calls),
         wrong_writes=wrong_writes,
-        in_sequence=_in_sequence(gold, right),
+        in_sequence=_in_sequence(domain, gold, right),
         complete=not open_gold,
     )
 
 
-def _right(calls: tuple[Turn, ...], gold: tuple[Turn, ...]) -> dict[int, int]:
+def _right(domain: Domain, calls: tuple[Turn, ...], gold: tuple[Turn, ...]) -> dict[int, int]:
     """Gold action -> call: first what is the same call, then look-ups that brought the same answer."""
     right: dict[int, int] = {}
     tried = {(turn.action.name, turn.failed) for turn in gold}
@@ -104,10 +103,10 @@ def _right(calls: tuple[Turn, ...], gold: tuple[Turn, ...]) -> dict[int, int]:
         used = set(right.values())
         places: dict[Any, list[int]] = {}  # by what makes two of them the same, the last call first
         for at in reversed(range(len(calls))):
-            if at not in used and (found := key(calls[at], tried)) is not None:
+            if at not in used and (found := key(domain, calls[at], tried)) is not None:
                 places.setdefault(found, []).append(at)
         for place, wanted in enumerate(gold):
-            if place in right or (found := key(wanted, tried)) is None:
+            if place in right or (found := key(domain, wanted, tried)) is None:
                 continue
             same = places.get(found, [])
             while same and key is _answer_key and _is_repeat(calls, same[-1]):
@@ -117,22 +116,22 @@ def _right(calls: tuple[Turn, ...], gold: tuple[Turn, ...]) -> dict[int, int]:
     return right
 
 
-def _call_key(turn: Turn, tried: Collection[tuple[str, bool]]) -> tuple[tuple[str, bool], str] | None:
+def _call_key(domain: Domain, turn: Turn, tried: Collection[tuple[str, bool]]) -> tuple[Any, ...] | None:
     """What two turns have in common if they are the same call; None for what no gold action could be."""
     what = (turn.action.name, turn.failed)
-    return (what, _comparable(turn.action)) if what in tried else None
+    return (what, _comparable(domain, turn.action)) if what in tried else None
 
 
-def _answer_key(turn: Turn, tried: Collection[tuple[str, bool]]) -> str | None:
+def _answer_key(domain: Domain, turn: Turn, tried: Collection[tuple[str, bool]]) -> str | None:
     """What two look-ups have in common if they brought the same answer."""
-    return turn.observation or None if _kind(turn) == READ and not turn.failed else None
+    return turn.observation or None if _kind(domain, turn) == READ and not turn.failed else None
 
 
-def _comparable(action: Action) -> str:
+def _comparable(domain: Domain, action: Action) -> str:
     """A call's arguments as text in which only differences that matter are left."""
     arguments: dict[str, Any] = dict(action.arguments)
     for name, value in arguments.items():
-        if (action.name, name) in FREE_TEXT:
+        if (action.name, name) in domain.free_text:
             arguments[name] = isinstance(value, str) and bool(value.strip())
     old, new = arguments.get("item_ids"), arguments.get("new_item_ids")
     if _texts(old) and _texts(new) and len(old) == len(new):
@@ -147,73 +146,54 @@ def _texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(element, str) for element in value)
 
 
-def _kind(turn: Turn) -> str | None:
-    tool = TOOLS.get(turn.action.name)
-    return tool and tool.kind
+def _kind(domain: Domain, turn: Turn) -> str | None:
+    return domain.kind(turn.action.name)
 
 
 def _is_repeat(calls: tuple[Turn, ...], at: int) -> bool:
     return any(earlier.action == calls[at].action for earlier in calls[:at])
 
 
-def _missing(action: Action) -> int:
+def _missing(domain: Domain, action: Action) -> int:
     """How many required arguments a call lacks; all of a tool's arguments are required."""
-    tool = TOOLS.get(action.name)
+    tool = domain.tools.get(action.name)
     return sum(name not in action.arguments for name in tool.kinds) if tool else 0
 
 
 def _fault(episode: Episode, turn: Turn) -> str:
     """Why a call that did no gold action is an incorrect one; "" for a look-up that is allowed in itself."""
-    kind = _kind(turn)
+    kind = _kind(episode.domain, turn)
     if kind is None:
         return "no such tool"
     if kind == WRITE:
         return "a write the shop refused" if turn.failed else "a write the task does not ask for"
     if kind == TERMINATE:
         return "a hand-over the task does not ask for"
-    if check_arguments(TOOLS[turn.action.name].schema, turn.action.arguments):
+    if check_arguments(episode.domain.schemas[turn.action.name], turn.action.arguments):
         return "arguments that do not fit the tool"
-    return ANOTHERS if _is_anothers(episode, turn) else ""
-
-
-def _is_anothers(episode: Episode, turn: Turn) -> bool:
-    """Whether a look-up opened the records of somebody who is not the customer, unasked."""
-    customer, name = episode.task.customer, turn.action.name
-    if turn.failed or not customer:
-        return False
-    if name in IDENTIFICATION:
-        return turn.observation != customer
-    if name == "get_user_details":
-        user_id = turn.action.arguments["user_id"]
-        return user_id != customer and user_id not in episode.customer_words
-    if name == "get_order_details":
-        theirs = f'"user_id": "{customer}"' in turn.observation
-        return not theirs and turn.action.arguments["order_id"] not in episode.customer_words
-    return False
+    return ANOTHERS if episode.domain.opens_anothers(episode, turn) else ""
 
 
 def _named(
-    calls: tuple[Turn, ...],
-    gold: tuple[Turn, ...],
-    used: set[int],
-    wrong: dict[int, str],
-    open_gold: list[int],
+    episode: Episode, used: set[int], wrong: dict[int, str], open_gold: list[int]
 ) -> tuple[int, int] | None:
     """The first call of an undone gold action's tool that did no harm: one guess an episode, not repeated."""
+    domain, calls, gold = episode.domain, episode.calls, episode.gold_turns
     for place in open_gold:
         for at, turn in enumerate(calls):
-            harmless = wrong.get(at) != ANOTHERS and (turn.failed or _kind(turn) == READ)
+            harmless = wrong.get(at) != ANOTHERS and (turn.failed or _kind(domain, turn) == READ)
             candidate = at not in used and harmless and turn.action.name == gold[place].action.name
             if candidate and not _is_repeat(calls, at):
                 return place, at
     return None
 
 
-def _beyond_allowance(calls: tuple[Turn, ...], gold: tuple[Turn, ...], free: list[int]) -> list[int]:
+def _beyond_allowance(episode: Episode, free: list[int]) -> list[int]:
     """The last of the free look-ups, as many as exceed the gold's number by more than the allowance."""
-    made = sum(_kind(turn) == READ for turn in calls)
-    excess = made - sum(_kind(turn) == READ for turn in gold) - READ_ALLOWANCE
-    look_ups = [place for place in free if _kind(calls[place]) == READ]
+    domain, calls = episode.domain, episode.calls
+    made = sum(_kind(domain, turn) == READ for turn in calls)
+    excess = made - sum(_kind(domain, turn) == READ for turn in episode.gold_turns) - READ_ALLOWANCE
+    look_ups = [place for place in free if _kind(domain, calls[place]) == READ]
     return look_ups[-excess:] if excess > 0 else []
 
 
@@ -223,15 +203,16 @@ def _excused(episode: Episode, right: dict[int, int]) -> Iterator[int]:
     Not excused: finding out who the customer is; looking at an order that the customer named or that the gold
     changes; anything where doing nothing would succeed, or where an answer was told that nobody had shown.
     """
-    gold = episode.gold_turns
+    domain, gold = episode.domain, episode.gold_turns
     if not episode.accomplished or not _outputs_shown(episode):
         return
-    written = {turn.action.arguments.get("order_id") for turn in gold if _kind(turn) == WRITE}
+    subject = domain.records[0] if domain.records else ""  # in the shop: the order
+    written = {turn.action.arguments.get(subject) for turn in gold if _kind(domain, turn) == WRITE}
     for place, turn in enumerate(gold):
-        if place in right or _kind(turn) != READ or turn.action.name in IDENTIFICATION:
+        if place in right or _kind(domain, turn) != READ or turn.action.name in domain.identification:
             continue
-        order = turn.action.arguments.get("order_id")
-        if order is None or (order not in written and order not in episode.customer_words):
+        record = turn.action.arguments.get(subject)
+        if record is None or (record not in written and record not in episode.customer_words):
             yield place
 
 
@@ -241,7 +222,7 @@ def _outputs_shown(episode: Episode) -> bool:
     return all(output.lower() in shown for output in episode.task.outputs)
 
 
-def _in_sequence(gold: tuple[Turn, ...], right: dict[int, int]) -> bool:
+def _in_sequence(domain: Domain, gold: tuple[Turn, ...], right: dict[int, int]) -> bool:
     """Whether no pair of gold actions of which one `must_precede` the other was done the other way round.
 
     Not pair by pair: of those that must come before, only the one that was done last can be too late.
@@ -249,24 +230,24 @@ def _in_sequence(gold: tuple[Turn, ...], right: dict[int, int]) -> bool:
     identified, seen = -1, {}  # the last call so far that identified the customer; that was about each record
     for place in sorted(right):
         turn, at = gold[place], right[place]
-        record = _record(turn.action) and canonical(_record(turn.action))
-        before = seen.get(record, -1)
-        if at < identified or (record and _kind(turn) == WRITE and at < before):
+        record = _record(domain, turn.action)
+        text = canonical(record) if record else ""
+        if at < identified or (record and _kind(domain, turn) == WRITE and at < seen.get(text, -1)):
             return False
-        if turn.action.name in IDENTIFICATION:
+        if turn.action.name in domain.identification:
             identified = max(identified, at)
-        seen[record] = max(before, at)
+        seen[text] = max(seen.get(text, -1), at)
     return True
 
 
-def must_precede(first: Turn, then: Turn) -> bool:
+def must_precede(first: Turn, then: Turn, domain: Domain = RETAIL) -> bool:
     """First who it is; look at a record before changing it; several changes of one record as in the gold."""
-    if first.action.name in IDENTIFICATION:
+    if first.action.name in domain.identification:
         return True
-    return _kind(then) == WRITE and bool(
-        _record(first.action) and _record(first.action) == _record(then.action)
-    )
+    record = _record(domain, first.action)
+    return _kind(domain, then) == WRITE and bool(record and record == _record(domain, then.action))
 
 
-def _record(action: Action) -> Any:
-    return action.arguments.get("order_id") or action.arguments.get("user_id")
+def _record(domain: Domain, action: Action) -> Any:
+    """Which record a call is about, by the first of the domain's parameters that says so."""
+    return next(filter(None, map(action.arguments.get, domain.records)), None)

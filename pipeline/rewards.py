@@ -24,7 +24,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from envs.retail.tasks import Action, Task
-from envs.retail.tools import TOOLS
 from pipeline.episode import Episode
 from pipeline.strict import Verdict, check_arguments
 from pipeline.toolrl_score import Switches, bounds, correctness, length_score
@@ -129,12 +128,12 @@ def violation(episode: Episode) -> int:
 def violations(episode: Episode) -> int:
     """Calls of tools that do not exist, or with arguments that do not fit."""
     made_up = sum(attempt.verdict is Verdict.UNKNOWN_TOOL for attempt in episode.unread)
-    return made_up + sum(_violates(turn.action) for turn in episode.calls)
+    return made_up + sum(_violates(episode, turn.action) for turn in episode.calls)
 
 
-def _violates(action: Action) -> bool:
-    tool = TOOLS.get(action.name)
-    return tool is None or check_arguments(tool.schema, action.arguments) is not None
+def _violates(episode: Episode, action: Action) -> bool:
+    schema = episode.domain.schemas.get(action.name)
+    return schema is None or check_arguments(schema, action.arguments) is not None
 
 
 # toolrl

@@ -19,9 +19,10 @@ from threading import Event
 from typing import Any
 
 from envs.retail.customer import ScriptedCustomer
-from envs.retail.database import Shop
+from envs.retail.domain import domain_of
 from envs.retail.environment import MAX_STEPS, Customer
 from envs.retail.tasks import Task
+from envs.world import World
 from pipeline.agent import Agent, Written
 from pipeline.config import Mode
 from pipeline.datasets import system_messages
@@ -32,14 +33,14 @@ __all__ = ["Rollout", "opened", "play", "stream"]
 _Place = tuple[Task, int, int]  # a task, the episode's number, which trial of its task it is
 
 
-def play(agent: Agent, shop: Shop, tasks: Iterable[Task], **settings: Any) -> list[Rollout]:
+def play(agent: Agent, shop: World, tasks: Iterable[Task], **settings: Any) -> list[Rollout]:
     """All episodes in the order of the tasks, the trials of a task in a row; settings as in `stream`."""
     return sorted(stream(agent, shop, tasks, **settings), key=lambda rollout: rollout.number)
 
 
 def stream(
     agent: Agent,
-    shop: Shop,
+    shop: World,
     tasks: Iterable[Task],
     *,
     mode: Mode = "agent",
@@ -62,7 +63,8 @@ def stream(
         shop: The shop as it is at the beginning of every episode.
         tasks: The tasks; one that is there twice counts as two trials.
         mode: "agent" (turns with executed calls) or "plan" (one completion, executed afterwards).
-        customer: Makes the customer of an episode; without one, the first message to them ends it.
+        customer: Makes the customer of an episode; without one, the first message to them ends it. The
+            scripted one serves only domains whose questions it understands; elsewhere there is none.
         trials: Episodes of each task.
         skip: Tasks' ids with the numbers of trials that were played before.
         strict: Arguments that do not fit a tool's schema are refused before it runs.
@@ -76,7 +78,10 @@ def stream(
     """
     from tqdm.auto import tqdm
 
-    head = told(agent, *system_messages(mode, effort=effort, date=date), prompt=False)
+    domain = domain_of(shop)
+    if customer is ScriptedCustomer and not domain.converses:
+        customer = None
+    head = told(agent, *system_messages(mode, effort=effort, date=date, domain=domain), prompt=False)
     rules = Rules(agent, shop, mode, customer, strict, max_turns, max_tokens, seed, head)
     patient = customer not in (None, ScriptedCustomer)  # these two never keep anybody waiting
     waiting = deque(place for place in _places(tasks, trials) if (place[0].id, place[2]) not in skip)
@@ -92,7 +97,7 @@ def stream(
 
 def opened(
     agent: Agent,
-    shop: Shop,
+    shop: World,
     task: Task,
     customer: Callable[[], Customer],
     *,
@@ -101,7 +106,9 @@ def opened(
     date: str = DATE,
 ) -> Running:
     """One episode that has begun and is left to the caller to go on with, turn by turn, as a chat is."""
-    head = told(agent, *system_messages("agent", effort=effort, date=date), prompt=False)
+    head = told(
+        agent, *system_messages("agent", effort=effort, date=date, domain=domain_of(shop)), prompt=False
+    )
     running = Running(Rules(agent, shop, "agent", customer, True, max_turns, None, 0, head), task, 0, 0)
     running.start()
     return running

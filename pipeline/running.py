@@ -16,9 +16,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from envs.retail.database import Shop
 from envs.retail.environment import Customer, RetailEnv
 from envs.retail.tasks import RESPOND, Task
+from envs.world import World
 from pipeline.agent import Agent, History, Told, Written
 from pipeline.config import Mode
 from pipeline.episode import Episode, Recorder, play_plan
@@ -78,7 +78,7 @@ class Rules:
     """What holds for all episodes of a call of `stream`."""
 
     agent: Agent
-    shop: Shop
+    shop: World
     mode: Mode
     customer: Callable[[], Customer] | None
     strict: bool

@@ -18,12 +18,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from envs.retail.database import Shop
+from envs.retail.domain import RETAIL
 from envs.retail.tasks import Task
 from envs.retail.tools import TOOLS
+from envs.world import World
 from pipeline.config import Config, Mode
 from pipeline.datasets import Row, plannable_actions, sft_rows
-from pipeline.episode import SCHEMAS
 from pipeline.harmony import Call
 from pipeline.harmony_parse import Vocabulary, check_call, parse
 from pipeline.merged import for_writing
@@ -109,7 +109,7 @@ class StepReport:
         return table.sort_values("n", ascending=False).round(2).reset_index()
 
 
-def gold_steps(shop: Shop, tasks: Iterable[Task], *, mode: Mode = "agent", **style: Any) -> list[GoldStep]:
+def gold_steps(shop: World, tasks: Iterable[Task], *, mode: Mode = "agent", **style: Any) -> list[GoldStep]:
     """Every step of the tasks' demonstrations as a prompt and the right answer; `style` as in `sft_rows`."""
     by_id = {task.id: task for task in tasks}
     rows, _ = sft_rows(
@@ -181,7 +181,7 @@ def judge(step: GoldStep, ids: Sequence[int], vocabulary: Vocabulary) -> StepRes
         plan = parse_plan_turn(ids, TOOLS, vocabulary)
         written, ok, reason, spoke = plan.calls, plan.ok, plan.reason, False
     else:
-        parsed = check_call(parse(ids, TOOLS, vocabulary), SCHEMAS)
+        parsed = check_call(parse(ids, TOOLS, vocabulary), RETAIL.schemas)
         written = (parsed.call,) if parsed.call else ()
         ok, reason, spoke = parsed.ok, parsed.reason or parsed.verdict, parsed.final is not None
     if step.kind == SPEAK:
@@ -197,7 +197,7 @@ def _mean(values: Iterable[float]) -> float:
     return sum(values) / len(values) if values else float("nan")
 
 
-def held_out_steps(shop: Shop, config: Config, count: int) -> list[GoldStep]:
+def held_out_steps(shop: World, config: Config, count: int) -> list[GoldStep]:
     """The steps of the first test tasks of a config, whose customers no training has met."""
     tasks = tasks_for(shop, config, "test", count)
     style = {"effort": config.effort, "date": config.date, "thoughts": config.thoughts}

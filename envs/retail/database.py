@@ -14,100 +14,30 @@ nothing and an episode weighs only what it changed.
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from envs.retail.files import FileError, read_json
+from envs.world import Changes, Record, Table, View, World, canonical
 
 DATA = Path(__file__).parent / "data"
 TABLES = ("orders", "products", "users")  # in the order of tau-bench's own database
 
-Record = dict[str, Any]
-Changes = dict[tuple[str, str], str]
+__all__ = ["DATA", "TABLES", "Changes", "Database", "Record", "Shop", "Table", "canonical"]
 
 
-_PRINTED = json.JSONEncoder()  # what json.dumps() writes, and what tools answer
-_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))  # made once: half the cost of dumps()
+class Shop(World):
+    """The retail shop's records, with the indices its tools look things up in."""
 
-
-def canonical(value: Any) -> str:
-    """The one text of a JSON value: two values are equal exactly when these texts are (50 is not 50.0)."""
-    return _CANONICAL.encode(value)
-
-
-class Table(Mapping[str, Record]):
-    """The records of one kind as an episode sees them; reading only."""
-
-    __slots__ = ("_base", "changed")
-
-    def __init__(self, base: Mapping[str, Record]):
-        self._base = base
-        self.changed: dict[str, Record] = {}
-
-    def __getitem__(self, key: str) -> Record:
-        return self.changed[key] if key in self.changed else self._base[key]
-
-    def get(self, key: Any, default: Any = None) -> Any:
-        """The record, or `default`; an unhashable key raises as it does in a dict."""
-        return self.changed[key] if key in self.changed else self._base.get(key, default)
-
-    def __contains__(self, key: Any) -> bool:
-        return key in self._base  # records are changed, never added
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._base)
-
-    def __len__(self) -> int:
-        return len(self._base)
-
-
-class Writer:
-    """Writes the records of a table as JSON text, in pieces: what an episode left alone is written only once.
-
-    An episode's record shares its unchanged fields with the shop's, so a field that *is* the shop's has been
-    written before; the whole text costs what the changed fields cost.
-    """
-
-    __slots__ = ("_encoder", "_fields", "_records", "_texts")
-
-    def __init__(self, records: Mapping[str, Record], encoder: json.JSONEncoder):
-        self._records, self._encoder = records, encoder
-        self._texts: dict[str, str] = {}
-        self._fields: dict[str, dict[str, str]] = {}
-
-    def unchanged(self, key: str) -> str:
-        """The text of the shop's own record; made once."""
-        if key not in self._texts:
-            self._texts[key] = self._encoder.encode(self._records[key])
-        return self._texts[key]
-
-    def changed(self, key: str, record: Record) -> str:
-        """The text of an episode's record; the same as encoding it anew."""
-        ours = self._records[key]
-        if key not in self._fields:
-            self._fields[key] = {field: self._field(field, value) for field, value in ours.items()}
-        written = self._fields[key]
-        fields = [
-            written[field] if field in written and value is ours[field] else self._field(field, value)
-            for field, value in (sorted(record.items()) if self._encoder.sort_keys else record.items())
-        ]
-        return "{" + self._encoder.item_separator.join(fields) + "}"
-
-    def _field(self, field: str, value: Any) -> str:
-        return self._encoder.encode(field) + self._encoder.key_separator + self._encoder.encode(value)
-
-
-class Shop:
-    """All records as they were at opening time, and what can be prepared from them once for all episodes."""
+    written = ("orders", "users")
+    users: Mapping[str, Record]
+    products: Mapping[str, Record]
+    orders: Mapping[str, Record]
 
     def __init__(self, users: dict[str, Record], products: dict[str, Record], orders: dict[str, Record]):
-        self.users, self.products, self.orders = map(MappingProxyType, (users, products, orders))
-        self.printed = {table: Writer(getattr(self, table), _PRINTED) for table in TABLES}
-        self.canonical = {table: Writer(getattr(self, table), _CANONICAL) for table in TABLES}
-        self.gold_ends: dict[str, Changes] = {}  # right ends of tasks seen before, by Task.gold_key
+        super().__init__(None, orders=orders, products=products, users=users)
 
     @classmethod
     def load(cls, folder: str | Path = DATA) -> "Shop":
@@ -141,19 +71,8 @@ class Shop:
         ids = {product["name"]: product["product_id"] for product in self.products.values()}
         return json.dumps(dict(sorted(ids.items())))
 
-    @cached_property
-    def _pieces(self) -> dict[str, dict[str, str]]:
-        """Every record's share of the canonical text, in its order: what `sha256` is joined from."""
-        return {
-            table: {
-                key: f"{json.dumps(key)}:{self.canonical[table].unchanged(key)}"
-                for key in sorted(getattr(self, table))
-            }
-            for table in TABLES
-        }
 
-
-class Database:
+class Database(View):
     """One episode's view of the shop: everything as it was, but for what the episode changed."""
 
     __slots__ = ("_canonical", "_texts", "orders", "shop", "users")
@@ -170,59 +89,10 @@ class Database:
         """The catalogue, which no tool changes."""
         return self.shop.products
 
-    def commit(
-        self, orders: Mapping[str, Record] | None = None, users: Mapping[str, Record] | None = None
-    ) -> None:
-        """Put new records in place: all of them, or none where one cannot be written as JSON."""
-        new = [("orders", key, record) for key, record in (orders or {}).items()]
-        new += [("users", key, record) for key, record in (users or {}).items()]
-        texts = {(table, key): self.shop.printed[table].changed(key, record) for table, key, record in new}
-        canonicals = {
-            (table, key): self.shop.canonical[table].changed(key, record) for table, key, record in new
-        }
-        for table, key, record in new:
-            getattr(self, table).changed[key] = record
-        self._texts |= texts
-        self._canonical |= canonicals
-
-    def text(self, table: str, key: str) -> str:
-        """A record's JSON as tools print it."""
-        return self._texts.get((table, key)) or self.shop.printed[table].unchanged(key)
-
-    def changes(self) -> Changes:
-        """Canonical text of each record that differs from the shop's; equal changes mean equal databases."""
-        return {
-            (table, key): text
-            for (table, key), text in self._canonical.items()
-            if text != self.shop.canonical[table].unchanged(key)
-        }
-
-    def sha256(self) -> str:
-        """Hash of the whole database's canonical text (sorted compact JSON)."""
-        tables = []
-        for table in TABLES:
-            pieces = self.shop._pieces[table]
-            ours = {
-                key: f"{json.dumps(key)}:{text}"
-                for (name, key), text in self._canonical.items()
-                if name == table
-            }
-            tables.append(f'"{table}":{{{",".join((pieces | ours).values())}}}')
-        return hashlib.sha256(("{" + ",".join(tables) + "}").encode()).hexdigest()
-
     def tau_bench_hash(self) -> str:
         """tau-bench's own hash: of the printed form of nested sorted tuples. Slow: rewards use `changes`."""
         whole = {table: dict(getattr(self, table)) for table in TABLES}
         return hashlib.sha256(str(_hashable(whole)).encode("utf-8", "surrogatepass")).hexdigest()
-
-    def state(self) -> dict[str, dict[str, Record]]:
-        """The changed records as JSON, for putting an episode away."""
-        return {"orders": dict(self.orders.changed), "users": dict(self.users.changed)}
-
-    def restore(self, state: Mapping[str, Mapping[str, Record]]) -> None:
-        """Take up a view that was put away."""
-        self.__init__(self.shop)
-        self.commit(orders=state["orders"], users=state["users"])
 
 
 def _hashable(value: Any) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from envs.retail.database import Database
+from envs.world import View
 
 _ABSENT = "(none)"
 
@@ -23,7 +23,7 @@ class Difference:
     after: Any
 
 
-def differences(database: Database) -> list[Difference]:
+def differences(database: View) -> list[Difference]:
     """All changed fields of an episode's database, in order of record and field."""
     found = []
     for table, key in sorted(database.changes()):

@@ -17,9 +17,11 @@ was told to the customer, else 0. Without a customer, the agent's first message 
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from envs.retail.database import Changes, Database, Shop
+from envs.domain import TERMINATE, Domain
+from envs.retail.domain import RETAIL, domain_of
 from envs.retail.tasks import RESPOND, Action, Task
-from envs.retail.tools import NAMELESS, TERMINATE, TOOLS, argument_fault, call
+from envs.retail.tools import NAMELESS, argument_fault, call
+from envs.world import Changes, View, World
 
 STOP = "###STOP###"
 MAX_STEPS = 30
@@ -79,6 +81,7 @@ class Episode:
     ended: str  # "" while it goes on; "customer", "transfer", "steps", "budget", "unparsable", …
     changes: Changes
     gold_changes: Changes
+    domain: Domain = field(default=RETAIL, repr=False)
 
     @property
     def calls(self) -> tuple[Turn, ...]:
@@ -94,6 +97,11 @@ class Episode:
             if turn.action.name == RESPOND and not turn.failed
         )
 
+    @property
+    def customer_words(self) -> str:
+        """Everything the customer said."""
+        return "\n".join([self.opening, *(t.observation for t in self.turns if t.action.name == RESPOND)])
+
     def score(self) -> Score:
         """tau-bench's rule, whether or not the episode has ended."""
         said = [message.lower().replace(",", "") for message in self.messages]
@@ -104,7 +112,7 @@ class Episode:
         return Score(float(equal and not missing), equal, missing)
 
 
-def gold_changes(shop: Shop, task: Task) -> Changes:
+def gold_changes(shop: World, task: Task) -> Changes:
     """What the gold actions change, their errors ignored and hand-overs skipped. Remembered by the shop."""
     changes = shop.gold_ends.get(task.gold_key)
     if changes is None:
@@ -115,12 +123,12 @@ def gold_changes(shop: Shop, task: Task) -> Changes:
     return changes  # not looked up again: another thread may have cleared it
 
 
-def replay(shop: Shop, actions: tuple[Action, ...]) -> Database:
+def replay(shop: World, actions: tuple[Action, ...]) -> View:
     """Run tool calls on fresh data and return the database they lead to."""
-    database = shop.open()
+    database, domain = shop.open(), domain_of(shop)
     for action in actions:
-        tool = TOOLS.get(action.name) if isinstance(action.name, str) else None
-        if tool and tool.kind != TERMINATE:
+        known = isinstance(action.name, str) and domain.kind(action.name)
+        if known and known != TERMINATE:
             call(database, action.name, action.arguments)
     return database
 
@@ -130,7 +138,7 @@ class RetailEnv:
 
     def __init__(
         self,
-        shop: Shop,
+        shop: World,
         task: Task,
         customer: Customer | None = None,
         *,
@@ -139,6 +147,7 @@ class RetailEnv:
     ):
         self.shop, self.task, self.customer = shop, task, customer
         self.max_steps, self.strict = max_steps, strict
+        self.domain = domain_of(shop)
         self.database = shop.open()
         self.opening, self.ended = "", ""
         self.turns: list[Turn] = []
@@ -176,12 +185,12 @@ class RetailEnv:
             return self._speak(action.arguments)
         if not isinstance(action.name, str):
             return NAMELESS, True
-        tool = TOOLS.get(action.name)
+        tool = self.domain.tools.get(action.name)
         if tool is None:
             return f"Unknown action {action.name:.200}", True
         if tool.kind == TERMINATE:
             self.ended = "transfer"  # even with wrong arguments, as upstream does
-        fault = argument_fault(action.name, action.arguments) if self.strict else None
+        fault = argument_fault(action.name, action.arguments, self.domain.tools) if self.strict else None
         observation = f"Error: {fault}" if fault else call(self.database, action.name, action.arguments)
         return observation, observation.startswith("Error")
 
@@ -208,6 +217,7 @@ class RetailEnv:
             ended=self.ended,
             changes=self.database.changes(),
             gold_changes=gold_changes(self.shop, self.task),
+            domain=self.domain,
         )
 
     def score(self) -> Score:

@@ -12,17 +12,16 @@ import json
 import shlex
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 from typing import IO
 
 from envs.retail.customer import ScriptedCustomer
 from envs.retail.database import Shop
 from envs.retail.diff import differences
+from envs.retail.domain import POLICY
 from envs.retail.environment import RetailEnv
 from envs.retail.tasks import RESPOND, Action, Task
 from envs.retail.tools import TOOLS
 
-POLICY = Path(__file__).with_name("wiki.md")
 HELP = "tool name=value … | tool {json} | words for the customer | /policy /tools /diff /quit"
 
 

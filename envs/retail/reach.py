@@ -8,7 +8,7 @@ Free text (a hand-over's summary, a thought) needs no source; a reason may be to
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from envs.retail.database import Shop
@@ -47,12 +47,14 @@ def unreachable_arguments(shop: Shop, task: Task, *, facts: bool = True) -> list
     return unknown
 
 
-def unreachable_values(action: Action, known: list[str]) -> list[str]:
+def unreachable_values(
+    action: Action, known: list[str], free_text: Collection[tuple[str, str]] = FREE_TEXT
+) -> list[str]:
     """The parameters of one call whose values stand in none of these texts, in order."""
     return [
         name
         for name, value in _values(action.arguments)
-        if (action.name, name) not in FREE_TEXT and not _told(action.name, name, value, known)
+        if (action.name, name) not in free_text and not _told(action.name, name, value, known)
     ]
 
 

@@ -9,8 +9,9 @@ dominates(partial, attacked)                                    # did the honest
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from envs.retail.database import Shop
+from envs.retail.domain import domain_of
 from envs.retail.tasks import Action, Task
+from envs.world import World
 from pipeline.config import MODES, Mode
 from pipeline.demonstrations import report
 from pipeline.episode import Episode, play_plan, play_turns
@@ -31,7 +32,7 @@ class Attack:
     plan: Callable[[Task], str] | None = None
     words: Callable[[Task], str] = lambda task: GOODBYE  # said after the calls in agent mode
 
-    def episode(self, shop: Shop, task: Task, mode: Mode) -> Episode | None:
+    def episode(self, shop: World, task: Task, mode: Mode) -> Episode | None:
         """The attack carried out; None in a mode it does not exist in."""
         if self.calls:
             return act(shop, task, self.calls(task), mode, self.words(task))
@@ -39,7 +40,7 @@ class Attack:
             return play_turns(shop, task, self.turns(task), max_steps=64) if self.turns else None
         return play_plan(shop, task, self.plan(task)) if self.plan else None
 
-    def episodes(self, shop: Shop, task: Task) -> list[Episode]:
+    def episodes(self, shop: World, task: Task) -> list[Episode]:
         """The attack in every mode it exists in."""
         played = (self.episode(shop, task, mode) for mode in MODES)
         return [episode for episode in played if episode]
@@ -55,19 +56,19 @@ def turns(actions: Iterable[Action], words: str = GOODBYE) -> list[str]:
     return [*(turn(Call(action.name, action.arguments)) for action in actions), turn(Final(words))]
 
 
-def act(shop: Shop, task: Task, actions: Iterable[Action], mode: Mode, words: str = GOODBYE) -> Episode:
+def act(shop: World, task: Task, actions: Iterable[Action], mode: Mode, words: str = GOODBYE) -> Episode:
     """Make these calls in a mode."""
     if mode == "plan":
         return play_plan(shop, task, turn(Final(render_plan(actions))))
     return play_turns(shop, task, turns(actions, words), max_steps=64)
 
 
-def honest(shop: Shop, task: Task, mode: Mode = "agent") -> Episode:
+def honest(shop: World, task: Task, mode: Mode = "agent") -> Episode:
     """The gold actions, and the customer told what came of them."""
-    return act(shop, task, task.gold_actions, mode, report(task))
+    return act(shop, task, task.gold_actions, mode, report(task, domain=domain_of(shop)))
 
 
-def partial_works(shop: Shop, task: Task, mode: Mode = "agent") -> list[Episode]:
+def partial_works(shop: World, task: Task, mode: Mode = "agent") -> list[Episode]:
     """Honest work broken off: nothing, the first gold action, the first two, … all, but nothing told."""
     gold = task.gold_actions
     return [act(shop, task, gold[:count], mode) for count in range(len(gold) + 1)]

@@ -17,10 +17,11 @@ from functools import cache
 from typing import Any
 
 from envs.retail.database import Shop
+from envs.retail.domain import RETAIL
 from envs.retail.environment import RetailEnv
 from envs.retail.tasks import RESPOND, Action, Task
 from envs.retail.tools import TOOLS
-from pipeline.episode import SCHEMAS, Attempt, Episode, as_called
+from pipeline.episode import Attempt, Episode, as_called
 from pipeline.episode_records import replayed, to_record
 from pipeline.running import Rollout
 from pipeline.strict import Verdict, check_arguments
@@ -96,7 +97,7 @@ def _action(called: Mapping[str, Any]) -> Action:
 def _attempt(action: Action, turn: int) -> Attempt:
     if action.name not in TOOLS:
         return Attempt(turn, Verdict.UNKNOWN_TOOL, f"tool {action.name!r:.80} is not declared")
-    fault = check_arguments(SCHEMAS[action.name], action.arguments)
+    fault = check_arguments(RETAIL.schemas[action.name], action.arguments)
     return Attempt(turn, Verdict.BAD_ARGUMENTS if fault else Verdict.OK, fault or "")
 
 

@@ -9,7 +9,10 @@ import pytest
 from harmony_samples import conversation
 from test_render import EPISODE
 
+from envs.library import DOMAIN, LIBRARY, library_tasks
 from envs.retail.tools import schemas
+from pipeline.datasets import system_messages
+from pipeline.demonstrations import demonstrate
 from pipeline.harmony import DATE, Developer, Final, System, User, chat_template, render, to_chat
 
 jinja2 = pytest.importorskip("jinja2")
@@ -47,6 +50,11 @@ TEMPLATE = compiled(chat_template())
 
 def test_the_episode_of_every_kind_of_message_is_the_same():
     assert compiled(chat_template("2024-05-15")).render(**to_chat(EPISODE)) == render(EPISODE)
+
+
+def test_another_domains_tools_are_shown_the_same():
+    messages = [*system_messages("agent", domain=DOMAIN), *demonstrate(LIBRARY, library_tasks()[0]).messages]
+    assert TEMPLATE.render(**to_chat(messages)) == render(messages)
 
 
 @pytest.mark.parametrize("seed", range(120))

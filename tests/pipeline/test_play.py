@@ -24,6 +24,7 @@ from envs.retail.customer import STOP, ScriptedCustomer
 from envs.retail.database import Shop
 from envs.retail.generator import generate
 from envs.retail.tasks import Task
+from envs.retail.tools import TOOLS
 from pipeline.agent import History, Told, Written
 from pipeline.datasets import sft_rows, system_messages, tokenized
 from pipeline.demonstrations import demonstrate
@@ -99,7 +100,7 @@ def test_the_mask_tells_who_wrote_what(shop, tasks, gold):
         assert texts[1] == gold[task.query]
         assert all(t.startswith("<|start|>") and t.endswith("<|start|>assistant") for t in texts[0])
         assert len(texts[0]) == len(texts[1]) - 1, "nothing is told after the last turn"
-        turns = parse_transcript(rollout.completion_ids, environment.TOOLS, CHARACTERS)
+        turns = parse_transcript(rollout.completion_ids, TOOLS, CHARACTERS)
         said = [message for turn in turns for message in (*turn.told, *turn.messages)]
         assert said == list(demonstrate(shop, task).messages[1:])
 
@@ -389,7 +390,7 @@ def test_a_customer_who_dies_ends_one_episode_with_the_reason(shop, tasks, gold,
 
 
 def test_a_tool_that_dies_ends_one_episode_with_the_reason(shop, tasks, gold, monkeypatch):
-    made = {task.id: [parse(turn, environment.TOOLS).call for turn in gold[task.query]] for task in tasks}
+    made = {task.id: [parse(turn, TOOLS).call for turn in gold[task.query]] for task in tasks}
     victim = next(task for task in tasks if made[task.id][0] is None)
     first_call = next(filter(None, made[victim.id]))
     before, call, arguments = made[victim.id].index(first_call), environment.call, first_call.arguments

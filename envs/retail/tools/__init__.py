@@ -9,41 +9,16 @@ comes back as text.
     argument_fault("think", {"thought": 3})   # stricter than `call`: what the schema does not allow
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Mapping
 from typing import Any
 
-from envs.retail.database import Database
+from envs.domain import READ, TERMINATE, WRITE, Tool
 from envs.retail.tools import delivered, general, lookups, pending
-from envs.retail.tools.schema import describe
+from envs.world import View
 
-READ, WRITE, TERMINATE = "read", "write", "terminate"
+__all__ = ["NAMELESS", "READ", "TERMINATE", "TOOLS", "WRITE", "Tool", "argument_fault", "call", "schemas"]
+
 NAMELESS = "Unknown action: the name of a tool must be a string"
-
-
-@dataclass(frozen=True)
-class Tool:
-    """A tool: what it does, and whether it reads, writes or ends the episode."""
-
-    function: Callable[..., str]
-    kind: str
-
-    @property
-    def name(self) -> str:
-        """The name the model calls it by."""
-        return self.function.__name__
-
-    @cached_property
-    def schema(self) -> dict[str, Any]:
-        """The function in OpenAI's format."""
-        return describe(self.function)
-
-    @cached_property
-    def kinds(self) -> dict[str, str]:
-        """Each parameter's type in the schema: string or array."""
-        properties = self.schema["function"]["parameters"]["properties"]
-        return {name: value["type"] for name, value in properties.items()}
 
 
 TOOLS: dict[str, Tool] = {
@@ -74,11 +49,12 @@ def schemas() -> list[dict[str, Any]]:
     return [tool.schema for tool in TOOLS.values()]
 
 
-def call(database: Database, name: str, arguments: Any) -> str:
-    """Run a tool as tau-bench does; never raises, and a call that fails leaves the database as it was."""
+def call(database: View, name: str, arguments: Any) -> str:
+    """Run a tool of the database's world as tau-bench does; never raises; a failed call changes nothing."""
     if not isinstance(name, str):
         return NAMELESS  # without repeating it: printing deeply nested input can fail
-    tool = TOOLS.get(name)
+    domain = database.shop.domain
+    tool = (TOOLS if domain is None else domain.tools).get(name)
     if tool is None:
         return f"Unknown action {name}"
     try:
@@ -87,14 +63,14 @@ def call(database: Database, name: str, arguments: Any) -> str:
         return f"Error: {error}"
 
 
-def argument_fault(name: str, arguments: Any) -> str | None:
+def argument_fault(name: str, arguments: Any, tools: Mapping[str, Tool] = TOOLS) -> str | None:
     """Which argument does not fit the tool's schema (missing, unknown, of the wrong type), or None.
 
     The values an enum allows are left to the tool, which answers in its own words and in its own order.
     """
     if not isinstance(arguments, dict):
         return f"{name} takes its arguments as an object"
-    kinds = TOOLS[name].kinds
+    kinds = tools[name].kinds
     for parameter in kinds:
         if parameter not in arguments:
             return f"{name} needs the argument {parameter!r}"
