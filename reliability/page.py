@@ -82,7 +82,7 @@ def _section(trial: Trial, result: Result | None) -> Iterator[str]:
         yield from ["", *_table(["counted", "times"], [[k, f"{n:,}"] for k, n in result["counts"].items()])]
     if result["largest"]:
         largest = [
-            [label, f"{value:,.4g}", f"{case:,}"] for label, (value, case) in result["largest"].items()
+            [label, _cell(float(value)), f"{case:,}"] for label, (value, case) in result["largest"].items()
         ]
         yield from ["", *_table(["largest", "value", "case"], largest)]
     if rows := result["rows"]:
@@ -99,7 +99,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 def _cell(value: Any) -> str:
     """A value as a cell: hostile text stays in its cell, and numbers are short."""
     if isinstance(value, float):
-        return f"{value:,.4g}"
+        return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
     text = str(value).encode("unicode_escape").decode()
     return text.replace("|", "\\|").replace("<", "&lt;").replace("`", "'")
 
