@@ -40,11 +40,14 @@ setup: $(DEV) $(MODEL_SET)  ## create .venv and install everything (done by the 
 demo: $(if $(call NEEDS_MODEL,$(DEMO_NOTEBOOKS)),$(DEV) $(MODEL_SET),$(DEV))  ## run notebooks 00 to 05 on the CPU, write outputs/demo/report.html
 	@$(PY) -m pipeline.chain --run demo $(ARGS) $(DEMO_NOTEBOOKS)
 
+# A file at a time in each process, with one thread each: two torch processes with more threads than cores stand still.
+TEST_SIDE_BY_SIDE = -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
 test: $(DEV) $(MODEL_SET)  ## run every test, notebooks and training on the CPU included
-	@$(PY) -m pytest $(ARGS)
+	@OMP_NUM_THREADS=1 $(PY) -m pytest $(TEST_SIDE_BY_SIDE) $(ARGS)
 
 test-fast: $(DEV)  ## run the quick tests: under a minute, no torch
-	@$(PY) -m pytest -n auto --dist loadfile -m "not torch and not slow and not notebook" $(ARGS)
+	@$(PY) -m pytest -n logical --dist loadfile -m "not torch and not slow and not notebook" $(ARGS)
 
 train: $(DEV) $(MODEL_SET)  ## the same chain for a real model (01 to 05): make train PROFILE=gpu24
 	$(if $(call NEEDS_MODEL,$(TRAIN_NOTEBOOKS)),,$(error no notebook that trains is in notebooks/ yet: `make demo` runs what is there))
@@ -62,9 +65,10 @@ bench: $(DEV)  ## time the shop: reset, tools, episodes, memory, threads
 reliability: $(DEV) $(MODEL_SET)  ## try to break it: hostile input and faults by the million; writes docs/reliability.md
 	@$(PY) -m reliability $(ARGS)
 
-lint: $(DEV)  ## check code and notebooks with ruff, and that notebooks hold no output
+lint: $(DEV)  ## check code, which way imports point, and that notebooks hold no output
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/lint-imports --no-cache
 	@$(VENV)/bin/nbstripout --verify --keep-id notebooks/*.ipynb
 
 format: $(DEV)  ## let ruff and nbstripout put code and notebooks in order
@@ -85,9 +89,10 @@ reference: $(DEV) $(MODEL_SET)  ## measure the numbers README and notebooks show
 audit: .venv-audit/.stamp  ## look every pinned package up in PyPI's list of known vulnerabilities (needs the network)
 	@.venv-audit/bin/pip-audit --strict --no-deps --disable-pip --desc off $(foreach file,$(AUDITED),-r $(file)) $(ARGS)
 
+# SLOW=1 adds a training step of each: verl's trainer on Ray, SkyRL's on its JAX backend (five more minutes on 2 cores).
 scaleout-test: .venv-verl/.stamp .venv-skyrl/.stamp  ## run the tests that need verl and SkyRL, in environments of their own (4 GB)
-	@PYTHONPATH=. .venv-verl/bin/python -m pytest tests/scaleout/verl $(ARGS)
-	@PYTHONPATH=. .venv-skyrl/bin/python -m pytest tests/scaleout/skyrl $(ARGS)
+	@PYTHONPATH=. $(if $(SLOW),RETAIL_VERL_RAY=1) .venv-verl/bin/python -m pytest tests/scaleout/verl $(ARGS)
+	@PYTHONPATH=. $(if $(SLOW),SKYRL_JAX=1) .venv-skyrl/bin/python -m pytest tests/scaleout/skyrl $(ARGS)
 
 clean:  ## remove .venv and caches; runs in outputs/ stay
 	rm -rf $(VENV) .venv-verl .venv-skyrl .venv-audit .pytest_cache .ruff_cache .hypothesis unsloth_compiled_cache
@@ -113,9 +118,12 @@ $(MODEL_SET): $(MODEL_REQS) | $(PY)
 	@$(PIP) --no-deps $$(grep '^unsloth' $<)
 	@rm $@.deps && touch $@
 
+# SkyRL wants Python 3.12.
+PYTHON312 ?= python3.12
+
 .venv-%/.stamp: requirements-scaleout-%.txt | $(PY)
 	@echo "installing $< into .venv-$* (once, some minutes)"
-	@python=$(if $(filter skyrl,$*),python3.12,$(PY)); $$python -m venv .venv-$* || { echo "could not make .venv-$* with $$python: install it"; exit 1; }
+	@python=$(if $(filter skyrl,$*),$(PYTHON312),$(PY)); $$python -m venv .venv-$* || { echo "could not make .venv-$* with $$python: install it, or name another with PYTHON312=/path/to/python3.12"; exit 1; }
 	@.venv-$*/bin/pip install -qq --disable-pip-version-check -r $<
 	@touch $@
 

@@ -21,8 +21,6 @@ from pipeline.report import new_figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-NOT_METRICS = {"epoch", "total_flos"}
-
 
 def metrics_log(run: Path, stage: str) -> Any:
     """A callback that writes every log entry of the trainer as one JSON line, each step's once."""

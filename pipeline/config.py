@@ -52,7 +52,6 @@ class Config:
     levels: tuple[int, ...] = (1, 2, 3, 4, 5)
     train_tasks: int = 400
     validation_tasks: int = 40
-    test_tasks: int = 100
     thoughts: bool = True  # demonstrations hold a short analysis before each turn
     tells_answers: float = (
         1.0  # share of demonstrations whose agent tells what was asked; the others only act

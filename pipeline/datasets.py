@@ -19,6 +19,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -179,10 +180,15 @@ def token_counter(tokenizer: Any) -> Callable[[str], int]:
 def real_vocabulary() -> Any | None:
     """gpt-oss's own vocabulary where the package `oss-harmony` is installed, else None."""
     try:
-        from openai_harmony import HarmonyEncodingName, load_harmony_encoding
+        import openai_harmony
     except ImportError:
         return None
-    return load_harmony_encoding(HarmonyEncodingName.HARMONY_GPT_OSS)
+    return _loaded_once(openai_harmony)
+
+
+@cache
+def _loaded_once(harmony: Any) -> Any:
+    return harmony.load_harmony_encoding(harmony.HarmonyEncodingName.HARMONY_GPT_OSS)
 
 
 def tokenized(row: Row, tokenizer: Any) -> dict[str, list[int]]:

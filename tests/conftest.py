@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -17,3 +18,12 @@ def _no_torch_in_the_quick_tier(request: pytest.FixtureRequest) -> Iterator[None
     yield
     if "not torch" in request.config.option.markexpr and "torch" in sys.modules:
         pytest.fail("torch was imported: mark the test `torch`, or import torch inside a function")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with long tests come first, so that no worker is left alone with one of them at the end."""
+    weights: dict[Path, int] = {}
+    for item in items:
+        weight = sum(bool(item.get_closest_marker(name)) for name in ("slow", "torch", "notebook"))
+        weights[item.path] = max(weight, weights.get(item.path, 0))
+    items.sort(key=lambda item: -weights[item.path])

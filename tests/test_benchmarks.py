@@ -32,6 +32,7 @@ def quick(folder: Path, *options: str) -> tuple[dict, str]:
     return json.loads((folder / "found.json").read_text()), done.stdout
 
 
+@pytest.mark.slow
 def test_a_quick_run_prints_its_table_and_writes_every_field(tmp_path):
     found, printed = quick(tmp_path)
     assert set(found) == {"machine", "work", "rounds", "worlds", "rows", "targets"}
@@ -52,6 +53,7 @@ def test_a_quick_run_prints_its_table_and_writes_every_field(tmp_path):
     assert "idle episode: " in printed and found["targets"]["gold_ratio"]["found"] is None
 
 
+@pytest.mark.slow
 def test_tasks_of_a_file_are_played(tmp_path, shop):
     write_tasks(tmp_path / "tasks.jsonl", example_tasks(shop, 3)[:1])
     found, _ = quick(tmp_path, "--tasks", str(tmp_path / "tasks.jsonl"))
@@ -128,6 +130,7 @@ def write_small_shop(shop: Shop, folder: Path) -> None:
         (folder / f"{name}.json").write_text(json.dumps(table))
 
 
+@pytest.mark.slow
 def test_a_checkout_is_measured_in_the_same_run(tmp_path, shop):
     for name, text in CHECKOUT.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -180,6 +183,7 @@ def test_two_worlds_are_compared_round_by_round(shop):
         require_same_work([worlds[0], Wrong(shop, worlds[0].tasks)], example_calls(shop))
 
 
+@pytest.mark.slow
 def test_works_take_turns_and_the_first_turn_does_not_count():
     turns = []
 

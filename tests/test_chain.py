@@ -105,6 +105,7 @@ def test_the_time_left_follows_how_fast_this_machine_is():
     assert time_left([], ahead, 0.0) == time_left(done, [], 9.0) == ""
 
 
+@pytest.mark.slow
 def test_a_run_that_was_evaluated_gets_its_report_and_its_verdict(tmp_path, outputs, capsys):
     lines = (
         "from pathlib import Path",

@@ -194,7 +194,7 @@ class ScriptedCustomer:
         repeat = [topic for topic in missing if self._query and _IN_QUERY[topic].search(self._query)]
         if repeat:
             sentences.append(self._query if repeat == ["wish"] else f"As I said: {self._query}")
-        return sentences + _unknown([topic for topic in missing if topic not in repeat], bool(sentences))
+        return sentences + _unknown([topic for topic in missing if topic not in repeat])
 
     def _identity(self, asked: frozenset[str]) -> frozenset[str]:
         """Asked who they are in general, customers tell what they have: not all of it is needed."""
@@ -218,7 +218,7 @@ def _sentences(known: list[tuple[str, str]]) -> list[str]:
     return [_sentence(clause) for clause in ([_and(who)] if who else []) + rest]
 
 
-def _unknown(topics: list[str], said_something: bool) -> list[str]:
+def _unknown(topics: list[str]) -> list[str]:
     """What a customer says who does not know, or does not mind."""
     sentences = []
     absent = [_SPOKEN[topic] for topic in topics if topic in _SPOKEN]

@@ -2,9 +2,12 @@
 
 import json
 
+import pytest
+
 from benchmarks.report import main
 
 
+@pytest.mark.slow
 def test_it_says_how_long_a_page_takes_and_how_large_it_is(tmp_path, capsys):
     assert main(["--episodes", "60", "--trials", "2", "--json", str(tmp_path / "found.json")]) == 0
     found, printed = json.loads((tmp_path / "found.json").read_text()), capsys.readouterr().out

@@ -129,6 +129,7 @@ def test_command_says_what_is_wrong(tmp_path, capsys):
     assert not (tmp_path / "x.jsonl").exists()
 
 
+@pytest.mark.slow
 def test_benchmark_measures_every_level():
     rows = measure(Shop.load(), count=2, rounds=1)
     names = ["level 1", "level 2", "level 3", "levels 1-3", "level 4", "level 5"]

@@ -176,6 +176,7 @@ def test_a_row_too_long_is_not_held_in_memory(tmp_path, monkeypatch):
         assert [reject.kind for reject in rejected] == ["too long"] and len(rejected[0].row) < 300
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_lines_with_every_thousandth_bad(tmp_path, capsys):
     good = '{"query": "x", "gold_actions": []}\n'
     (tmp_path / "in.jsonl").write_text((good * 999 + "{oops}\n") * 100)

@@ -53,6 +53,7 @@ def test_the_untouched_database_has_both_hashes_of_tau_bench(shop):
     assert shop.open().tau_bench_hash() == wanted["tau_bench_hash"]
 
 
+@pytest.mark.slow
 def test_every_recorded_call_and_final_database(shop):
     inputs = {record["id"]: record for record in records("replay_inputs.jsonl.gz")}
     wrong, compared = [], 0

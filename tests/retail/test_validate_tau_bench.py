@@ -135,6 +135,7 @@ def test_missing_look_ups_are_told_from_arguments_nobody_can_know(audit):
     assert indices(audit, "argument to be inferred", "train") == []
 
 
+@pytest.mark.slow
 @needs_fixture
 def test_the_command_names_ids_and_texts_and_drops_what_is_wrong(tmp_path, capsys):
     out = tmp_path / "clean.jsonl"

@@ -73,6 +73,7 @@ def test_public_rows_are_converted_or_rejected_with_the_known_faults():
     assert kinds == ["duplicate tool", *["undeclared parameter"] * 8, "undeclared tool"]
 
 
+@pytest.mark.slow
 def test_public_rows_say_the_same_in_harmony():
     reference = pytest.importorskip("openai_harmony", reason="needs oss-harmony (requirements-dev.txt)")
     encoding = reference.load_harmony_encoding("HarmonyGptOss")

@@ -34,7 +34,6 @@ class ShopIndex:
             raise ValueError(f"no split {split!r}; there are {', '.join(SPLITS)}, or None for all")
         self.shop = shop
         self.user_ids = [user_id for user_id in shop.users if split is None or split_of(user_id) == split]
-        self.user_ids_with_orders = [user_id for user_id in self.user_ids if shop.users[user_id]["orders"]]
         order_ids = [order_id for user_id in self.user_ids for order_id in shop.users[user_id]["orders"]]
         if not order_ids:
             raise ValueError(f"the shop has no orders of customers in split {split!r}")
