@@ -24,7 +24,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.harmony import Analysis, Call, Final, Message, Preamble, ToolResult, User, unescape
 from pipeline.strict import Refused, Verdict, check_arguments, read_object
@@ -134,8 +134,7 @@ def check_call(parsed: Parsed, tools: Mapping[str, Mapping[str, Any]]) -> Parsed
     return replace(parsed, verdict=Verdict.BAD_ARGUMENTS, reason=problem) if problem else parsed
 
 
-@dataclass(frozen=True)
-class _Piece:
+class _Piece(NamedTuple):
     text: str
     special: bool
 
@@ -184,10 +183,11 @@ class _Pieces:
 def _split_text(text: str) -> Iterator[_Piece]:
     start = 0
     for match in SPECIAL.finditer(text):
-        if match.start() > start:
-            yield _Piece(text[start : match.start()], False)
+        begin, end = match.span()
+        if begin > start:
+            yield _Piece(text[start:begin], False)
         yield _Piece(match[0], True)
-        start = match.end()
+        start = end
     if start < len(text):
         yield _Piece(text[start:], False)
 
@@ -245,7 +245,7 @@ def _read_header(pieces: _Pieces) -> str:
         piece = pieces.take()
         if piece is None and "<|channel|>" not in header and not header.startswith(" to=") and header:
             raise Refused(Verdict.BAD_HEADER, f"text without a header: {header[:80]!r}")
-        if piece is None or piece.text in PADDING:
+        if piece is None or (piece.special and piece.text in PADDING):
             raise Refused(Verdict.TRUNCATED, "the text ends before or in a header")
         typed_out = not piece.special and "<" in piece.text  # else "<|channel|>" in words would look special
         if typed_out or (piece.special and piece.text not in ("<|channel|>", "<|constrain|>")):
@@ -293,7 +293,7 @@ def _expect_assistant(pieces: _Pieces) -> None:
     pieces.skip_space_between_messages()
     if pieces.next is None:
         raise Refused(Verdict.TRUNCATED, "the text ends between two messages")
-    if pieces.next.text in PADDING:
+    if pieces.next.special and pieces.next.text in PADDING:
         raise Refused(Verdict.NO_CALL, "the turn stops with no call and no final message")
     if not pieces.take_if("<|start|>"):
         raise Refused(Verdict.BAD_HEADER, f"{pieces.next.text[:40]!r} between two messages")

@@ -18,11 +18,12 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import inf
 from pathlib import Path
+from typing import Any
 
-from envs.retail.files import read_json
+from envs.retail.files import FileError, read_json
 from reliability.page import PAGE, REFERENCE, write_page
 from reliability.runner import ROOT, carry_out, finished
 from reliability.trial import SEED, Setting, Trial
@@ -95,18 +96,23 @@ def _one_trial(trial: Trial, setting: Setting, options: argparse.Namespace) -> i
         for failure in result["failures"]:
             quick = " --quick" if setting.quick else ""
             print(f"  {failure['what']}\n    again: {again}{quick} --case {failure['case']}")
-    if not setting.quick and ("not_run" in result or finished(result)):
+    if not setting.quick:
         _keep(setting.folder / f"{trial.name}.json")
     return int(bool(result.get("failed")))
 
 
 def _keep(file: Path) -> None:
-    """The full result becomes the one that is shown; a trial that could not be run here replaces none."""
+    """The result becomes the one that is shown, unless that one is further."""
     kept = REFERENCE / file.name
-    if "not_run" not in read_json(file) or not kept.exists():
+    if not kept.exists() or _far(read_json(file)) >= _far(read_json(kept)):
         kept.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, kept)
     _write_page()
+
+
+def _far(result: Mapping[str, Any]) -> int:
+    """Not run, begun, or finished."""
+    return 0 if "not_run" in result else 1 + finished(result)
 
 
 def _every_trial(chosen: Sequence[Trial], setting: Setting, options: argparse.Namespace) -> int:
@@ -130,4 +136,11 @@ def _write_page() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    try:
+        raise SystemExit(main())
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on behind the last piece", file=sys.stderr)
+        raise SystemExit(130) from None
+    except (FileError, OSError) as error:  # a folder that cannot be written, a recording that cannot be read
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from None

@@ -61,7 +61,7 @@ def _overview(results: Mapping[str, Result], trials: Sequence[Trial]) -> Iterato
         result, name = results.get(trial.name), f"[{trial.title}](#{_anchor(trial.title)})"
         if _ran(result):
             seconds, memory = f"{result['seconds']:,.0f} s", f"{result['peak_mb']:,} MB"
-            rows.append([name, f"{result['done']:,}", f"{result['failed']:,}", seconds, memory])
+            rows.append([name, _cases(result), f"{result['failed']:,}", seconds, memory])
         else:
             rows.append([name, f"not run: {_why_not(result)}", "", "", ""])
     yield from _table(["trial", "cases", "failures", "wall clock", "most memory"], rows)
@@ -73,9 +73,10 @@ def _section(trial: Trial, result: Result | None) -> Iterator[str]:
         yield f"Not run: {_why_not(result)}."
         return
     yield (
-        f"{result['done']:,} cases ({result['setting']} setting, seed {result['seed']}), "
+        f"{_cases(result)} cases ({result['setting']} setting, seed {result['seed']}), "
         f"**{result['failed']:,} failures**, {result['seconds']:,.0f} s, "
-        f"most memory {result['peak_mb']:,} MB; {result['date']}, {result['machine']}. Again: `python -m reliability --only {trial.name} --again`."
+        f"most memory {result['peak_mb']:,} MB; {result['date']}, {result['machine']}. "
+        f"Again: `python -m reliability --only {trial.name} --again`."
     )
     if result["counts"]:
         yield from ["", *_table(["counted", "times"], [[k, f"{n:,}"] for k, n in result["counts"].items()])]
@@ -105,6 +106,12 @@ def _cell(value: Any) -> str:
 
 def _ran(result: Result | None) -> bool:
     return result is not None and "not_run" not in result
+
+
+def _cases(result: Result) -> str:
+    """How many were carried out, and of how many where that is not all of them."""
+    done, cases = result["done"], result["cases"]
+    return f"{done:,}" if done == cases else f"{done:,} of {cases:,}"
 
 
 def _why_not(result: Result | None) -> str:

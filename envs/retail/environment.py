@@ -119,7 +119,8 @@ def replay(shop: Shop, actions: tuple[Action, ...]) -> Database:
     """Run tool calls on fresh data and return the database they lead to."""
     database = shop.open()
     for action in actions:
-        if action.name in TOOLS and TOOLS[action.name].kind != TERMINATE:
+        tool = TOOLS.get(action.name) if isinstance(action.name, str) else None
+        if tool and tool.kind != TERMINATE:
             call(database, action.name, action.arguments)
     return database
 

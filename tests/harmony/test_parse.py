@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.harmony import Analysis, Call, Final, Preamble, ToolResult, User, escape, render
-from pipeline.harmony_parse import Parsed, check_call, parse, parse_transcript
+from pipeline.harmony_parse import Parsed, Vocabulary, check_call, parse, parse_transcript
 from pipeline.strict import MAX_DEPTH, Verdict
 
 TOOLS = {"find", "cancel"}
@@ -273,3 +273,24 @@ def test_huge_completions_are_read_without_trouble(text):
 
 def test_escaped_words_of_the_model_itself_come_back_plain():
     assert parse("<|channel|>final<|message|>" + escape("<|call|>") + "<|return|>", TOOLS).final == "<|call|>"
+
+
+SPECIAL_IDS = dict(enumerate(("<|start|>", "<|end|>", "<|channel|>", "<|message|>", "<|return|>"), start=-5))
+LETTERS = Vocabulary(SPECIAL_IDS, lambda ids: "".join(map(chr, ids)))  # every letter is an ordinary token
+
+
+def typed(text):
+    return [ord(letter) for letter in text]
+
+
+@pytest.mark.parametrize("padding", ["<|endoftext|>", "<|reserved_200017|>"])
+def test_padding_typed_out_in_ordinary_tokens_ends_nothing(padding):
+    """Else a turn that holds nonsense would pass for one that was cut off."""
+    thoughts = [-3, *typed("analysis"), -2, *typed("Hm."), -4]
+    for ids in (
+        typed(padding),
+        [*thoughts, *typed(padding)],
+        [*thoughts, -5, *typed(f"assistant{padding}"), -2],
+    ):
+        parsed = parse(ids, TOOLS, LETTERS)
+        assert parsed.verdict is Verdict.BAD_HEADER and padding in parsed.reason

@@ -222,6 +222,14 @@ def test_replaying_the_calls_of_an_episode_gives_the_same_database(actions):
         assert again.sha256() == env.database.sha256() != shop().open().sha256()
 
 
+@pytest.mark.parametrize("name", [None, 7, ["think"], {"a": 1}])
+def test_a_call_whose_name_is_no_text_is_replayed_as_nothing(name):
+    env = environment()
+    env.reset()
+    env.step(Action(name, {}))
+    assert replay(shop(), tuple(turn.action for turn in env.episode.calls)).changes() == {}
+
+
 @some
 @given(steps, st.integers(0, 12))
 def test_an_episode_put_away_and_taken_up_goes_on_as_if_nothing_had_been(actions, middle):

@@ -99,7 +99,7 @@ def test_the_watch_sees_what_it_is_for(tmp_path):
     assert not WATCH.seen
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(
     name=st.sampled_from([*TOOLS, RESPOND]) | hostile,
     arguments=st.dictionaries(hostile, values, max_size=2),
