@@ -52,6 +52,7 @@ class Config:
     levels: tuple[int, ...] = (1, 2, 3, 4, 5)
     train_tasks: int = 400
     validation_tasks: int = 40
+    test_tasks: int = 100  # read by its split's name, as the two above: see task_sets.tasks_for
     thoughts: bool = True  # demonstrations hold a short analysis before each turn
     tells_answers: float = (
         1.0  # share of demonstrations whose agent tells what was asked; the others only act
