@@ -133,8 +133,7 @@ def _execute(notebook: Path, copy: Path, parameters: dict[str, Any], run: str) -
 
 def _joined(notebooks: Iterable[Path], title: str) -> nbformat.NotebookNode:
     """One notebook that holds all cells, each part under an anchor of its own."""
-    title = html.escape(title)  # a run's name may be anything
-    contents, cells = [f"# {title}", ""], []
+    contents, cells = [f"# {html.escape(title)}", ""], []  # a run's name may be anything
     markdown = nbformat.v4.new_markdown_cell
     for path in notebooks:
         notebook = nbformat.read(path, as_version=4)

@@ -127,7 +127,7 @@ def _after(*steps: Callable[[Run], None]) -> Callable[[Run], None]:
     return lambda run: [step(run) for step in steps] and None
 
 
-_SFT, _GRPO = _removed("sft", "metrics.jsonl"), lambda run: unfinished(run, "grpo", but=0)
+_SFT, _GRPO = _removed("sft"), lambda run: unfinished(run, "grpo", but=0)
 _EPISODES = "evaluation/grpo.jsonl"
 _FULL, _CLOSED = "the disk is full.*the same command", "may not be written.*TOOL_OUTPUTS"
 _config, _config_back = _kept("config.json", cut)

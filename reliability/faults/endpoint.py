@@ -185,6 +185,7 @@ def _evaluated(role: str, shop: Shop, tasks: list[Task], address: str, folder: P
     rules = {"customer": customer, "max_turns": MOST_TURNS, "batch_size": 2, "progress": False}
     evaluate(agent, shop, tasks, folder, stage="served", model="m", **rules)
     records = [record for _, record in read_lines(folder / "served.jsonl")]
+    assert len({record["id"] for record in records}) == len(records), "an episode has two records"
     return {record["id"]: json.loads(json.dumps(record | {"seconds": 0})) for record in records}
 
 

@@ -29,6 +29,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from envs.retail.files import read_json, whole_file
+from reliability.runner import _code
 from reliability.trial import Setting
 
 ROOT = Path(__file__).parents[2]
@@ -98,16 +100,27 @@ def needs_torch(setting: Setting) -> str:
 
 @cache
 def undisturbed(setting: Setting) -> tuple[dict[Stage, float], dict[str, str], Path]:
-    """How long each stage takes where nothing disturbs it, what the pass comes to, and its run folder."""
+    """How long each stage takes where nothing disturbs it, what the pass comes to, and its run folder.
+
+    It is made once for the code as it is, and kept for other trials and for going on later.
+    """
     load_once()
-    run = emptied((setting.folder / "undisturbed").resolve()) / "run"
-    lasting = {}
-    for stage in stages(setting.quick):
-        ended = attempt(stage, run)
-        if ended.code:
-            raise RuntimeError(f"{stage.name} fails undisturbed: {last_words(run)}")
-        lasting[stage] = ended.seconds
-    return lasting, end_of(run), run
+    folder = (setting.folder / "undisturbed").resolve()
+    run, note, chosen = folder / "run", folder / "undisturbed.json", stages(setting.quick)
+    if note.exists() and (kept := read_json(note))["code"] == _code():
+        return dict(zip(chosen, kept["seconds"], strict=True)), kept["end"], run
+    emptied(folder)
+    seconds = [_alone(stage, run) for stage in chosen]
+    with whole_file(note) as out:
+        json.dump({"code": _code(), "seconds": seconds, "end": end_of(run)}, out)
+    return dict(zip(chosen, seconds, strict=True)), end_of(run), run
+
+
+def _alone(stage: Stage, run: Path) -> float:
+    ended = attempt(stage, run)
+    if ended.code:
+        raise RuntimeError(f"{stage.name} fails undisturbed: {last_words(run)}")
+    return ended.seconds
 
 
 def emptied(folder: Path) -> Path:

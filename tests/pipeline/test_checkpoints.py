@@ -51,11 +51,16 @@ DAMAGES = {
     "weights of zeros": lambda folder: (folder / "adapter_model.safetensors").write_bytes(bytes(40)),
     "weights missing": lambda folder: (folder / "adapter_model.safetensors").unlink(),
     "optimizer cut off": lambda folder: cut(folder / "optimizer.pt"),
+    "optimizer damaged inside": lambda folder: spoil(folder / "optimizer.pt"),
     "optimizer garbage": lambda folder: (folder / "optimizer.pt").write_bytes(b"garbage" * 9),
     "state missing": lambda folder: (folder / "trainer_state.json").unlink(),
     "state cut off": lambda folder: cut(folder / "trainer_state.json"),
     "state empty": lambda folder: (folder / "trainer_state.json").write_bytes(b""),
 }
+
+
+def spoil(file: Path) -> None:
+    file.write_bytes(file.read_bytes().replace(b"12341234", b"12\0\0\0\0\0\0", 1))
 
 
 def cut(file: Path) -> None:

@@ -50,6 +50,7 @@ def test_killed_and_damaged_runs_come_to_the_same_end_and_hold_no_key(tmp_path):
     assert len(run) > 1_000_000 and MARK not in run + (done.stdout + done.stderr).encode()
 
 
+@pytest.mark.slow
 def test_a_lost_endpoint_loses_nothing(tmp_path):
     result = carry_out(endpoint.TRIAL, Setting(quick=True, folder=tmp_path))
     assert finished(result) and not result["failed"], result["failures"]
