@@ -88,7 +88,8 @@ the whole conversation with each request, so its traffic grows with the square o
 LOAD = """## Load
 
 Gold episodes of the project's held-out tasks, all opened at once, stepped in turn (one action of each, then
-the next of each) and scored; every one of them succeeded, or the run would have stopped."""
+the next of each) and scored; every one of them succeeded, or the run would have stopped. The tasks are taken
+from the file in its order, which begins with the simplest: a few live episodes are easier work than many."""
 
 SIDES = """Threads share one shop; Python lets one of them compute at a time, so they bring nothing here and
 are measured to show that they do no harm. Processes have a shop each."""

@@ -47,7 +47,7 @@ class Effort:
 
 
 FULL = Effort()
-QUICK = Effort(2, 1, 1, 12, 1, 2, 12, 0, 0, loops=False)
+QUICK = Effort(1, 1, 1, 12, 1, 2, 12, 0, 0, loops=False)
 
 
 @dataclass(frozen=True)
