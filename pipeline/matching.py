@@ -245,7 +245,8 @@ def must_precede(first: Turn, then: Turn, domain: Domain = RETAIL) -> bool:
     if first.action.name in domain.identification:
         return True
     record = _record(domain, first.action)
-    return _kind(domain, then) == WRITE and bool(record and record == _record(domain, then.action))
+    same = record and canonical(record) == canonical(_record(domain, then.action))
+    return _kind(domain, then) == WRITE and bool(same)
 
 
 def _record(domain: Domain, action: Action) -> Any:

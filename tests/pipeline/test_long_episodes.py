@@ -3,6 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from envs.retail.domain import RETAIL
 from envs.retail.environment import Turn
 from envs.retail.tasks import Action
 from envs.retail.tools import READ
@@ -28,10 +29,12 @@ def pair_by_pair(calls, gold):
 
     def same_call(turn, wanted):
         alike = turn.action.name == wanted.action.name and turn.failed == wanted.failed
-        return alike and _comparable(turn.action) == _comparable(wanted.action)
+        return alike and _comparable(RETAIL, turn.action) == _comparable(RETAIL, wanted.action)
 
     def same_answer(turn, wanted):
-        look_ups = _kind(turn) == READ == _kind(wanted) and not turn.failed and not wanted.failed
+        look_ups = (
+            _kind(RETAIL, turn) == READ == _kind(RETAIL, wanted) and not turn.failed and not wanted.failed
+        )
         return look_ups and turn.observation != "" and turn.observation == wanted.observation
 
     right = {}
@@ -51,7 +54,7 @@ def pair_by_pair(calls, gold):
 @settings(max_examples=200)
 @given(TURNS, TURNS)
 def test_calls_are_matched_as_if_every_pair_were_tried(calls, gold):
-    assert _right(calls, gold) == pair_by_pair(calls, gold)
+    assert _right(RETAIL, calls, gold) == pair_by_pair(calls, gold)
 
 
 @settings(max_examples=200)
@@ -65,7 +68,7 @@ def test_the_order_is_judged_as_if_every_pair_were_looked_at(gold, random):
         for then in done
         if first < then
     )
-    assert _in_sequence(gold, right) is not wrong
+    assert _in_sequence(RETAIL, gold, right) is not wrong
 
 
 def test_twice_the_calls_are_twice_the_comparisons(monkeypatch):
@@ -75,7 +78,9 @@ def test_twice_the_calls_are_twice_the_comparisons(monkeypatch):
         calls = tuple(
             Turn(Action("get_order_details", {"order_id": f"#W{n}"}), f"{n}", False) for n in range(turns)
         )
-        assert len(_right(calls, calls)) == turns and _in_sequence(calls, {n: n for n in range(turns)})
+        assert len(_right(RETAIL, calls, calls)) == turns and _in_sequence(
+            RETAIL, calls, {n: n for n in range(turns)}
+        )
         return len(made)
 
     assert counted(80) == 2 * counted(40)
