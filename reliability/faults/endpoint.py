@@ -6,7 +6,8 @@ import json
 import logging
 import shutil
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -108,14 +109,14 @@ class Polite:
 
 def run(cases: range, setting: Setting) -> Found:
     """One lost server a case."""
-    logging.getLogger("pipeline.running").setLevel(logging.ERROR)  # a line for each episode that breaks off
     shop, found = Shop.load(), Found()
     tasks = list(islice(generate(shop, seed=setting.seed, levels=(1, 2)), TASKS))
     for number in cases:
         folder = setting.folder / "endpoint" / f"case-{number}"
         shutil.rmtree(folder, ignore_errors=True)
         case = CASES[number]
-        trouble, broke_off = _tried(case, shop, tasks, folder)
+        with _quietly("pipeline.running"):  # it has a line for each episode that breaks off
+            trouble, broke_off = _tried(case, shop, tasks, folder)
         if trouble:
             found.fail(number, f"{case.trouble}, {case.role}{', once' if case.once else ''}: {trouble}")
         found.counts["episodes"] += len(tasks)
@@ -130,6 +131,18 @@ def run(cases: range, setting: Setting) -> Found:
         )
         shutil.rmtree(folder)
     return found
+
+
+@contextmanager
+def _quietly(logger: str) -> Iterator[None]:
+    """Without warnings, for a while."""
+    log = logging.getLogger(logger)
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def _tried(case: Case, shop: Shop, tasks: list[Task], folder: Path) -> tuple[str, int]:

@@ -46,6 +46,7 @@ ELSEWHERE: dict[str, str] = {
     r"import --format tau-bench --in": "a download: tests/retail/test_importers.py has a small checkout",
     r"import --format apigen --in": "a download: tests/retail/test_importers_apigen.py has samples",
     r"benchmarks\.retail --against": "a download: tests/test_benchmarks.py has a stand-in",
+    r"-m pytest tests/": "a part of the tests themselves",
     r"^\.venv/bin/tensorboard ": "a server that runs until it is stopped",
 }
 # The same for single pages, whose commands may look like others'.
@@ -54,7 +55,6 @@ ELSEWHERE_ON: dict[str, dict[str, str]] = {
         r"^mkdir -p outputs/": "makes a folder",
         r"^\.venv/bin/papermill notebooks/": "tests/test_batch_commands.py knows its parameters",
     },
-    "docs/custom_domain.md": {r"-m pytest tests/": "a part of the tests themselves"},
     "docs/installation.md": {
         r"^make check$": "tests/installation/test_check.py",
         r"^make setup LOCKED=1$": "installs a gigabyte: tests/installation/test_make_setup.py has stand-ins",

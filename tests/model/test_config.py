@@ -145,7 +145,7 @@ class _Loader:
 
 
 def _torch_with(name: str, gigabytes: int) -> SimpleNamespace:
-    properties = SimpleNamespace(name=name, total_memory=gigabytes * 2**30)
+    properties = SimpleNamespace(name=name, total_memory=gigabytes * 2**30, major=9)
     cuda = SimpleNamespace(is_available=lambda: True, get_device_properties=lambda _: properties)
     return SimpleNamespace(cuda=cuda)
 
