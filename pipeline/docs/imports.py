@@ -26,7 +26,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "benchmarks": frozenset({"pipeline", "envs", "scaleout"}),
     "reliability": frozenset({"pipeline", "envs"}),
 }
-# The first cell of every notebook calls it before anything is installed; not an arrow of what the notebook is about.
+# Every first cell calls it before anything is installed: no arrow of what the notebook is about.
 FIRST_CELL = "pipeline.hosted"
 
 
