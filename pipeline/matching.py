@@ -249,7 +249,9 @@ def _in_sequence(gold: tuple[Turn, ...], right: dict[int, int]) -> bool:
     identified, seen = -1, {}  # the last call so far that identified the customer; that was about each record
     for place in sorted(right):
         turn, at = gold[place], right[place]
-        record = _record(turn.action) and canonical(_record(turn.action))
+        record = _record(turn.action)
+        if isinstance(record, list | dict):  # nonsense of an agent's or of a task file's: no key as it is
+            record = ("JSON", canonical(record))
         before = seen.get(record, -1)
         if at < identified or (record and _kind(turn) == WRITE and at < before):
             return False
