@@ -98,9 +98,11 @@ ENDPOINT = """### Customers behind an endpoint
 
 An evaluation whose customer, or whose customer and agent, are models behind an OpenAI-compatible address. The
 address is a stand-in in a process of its own that answers after {latency:g} ms; of 150 answers one is a 500,
-one a 429, and one breaks off half way. Requests run in threads, one for each episode, and nobody waits for
-another episode's customer. *Lost* counts episodes that did not end as they should, after everything that was
-tried again."""
+one a 429, and one breaks off half way. Requests run in threads, one for each episode. Where the agent is
+behind the endpoint too, no episode waits for another; an agent in this process writes as soon as half of the
+episodes are ready. A Python process computes on one core, so a second divided by the CPU of an answer is the
+most it can take in. *Lost* counts episodes that did not end as they should, after everything that was tried
+again."""
 
 
 def write_all(places: Places) -> list[Path]:

@@ -231,12 +231,14 @@ def _in_sequence(domain: Domain, gold: tuple[Turn, ...], right: dict[int, int]) 
     for place in sorted(right):
         turn, at = gold[place], right[place]
         record = _record(domain, turn.action)
-        text = canonical(record) if record else ""
-        if at < identified or (record and _kind(domain, turn) == WRITE and at < seen.get(text, -1)):
+        if isinstance(record, list | dict):  # nonsense of an agent's or of a task file's: no key as it is
+            record = ("JSON", canonical(record))
+        before = seen.get(record, -1)
+        if at < identified or (record and _kind(domain, turn) == WRITE and at < before):
             return False
         if turn.action.name in domain.identification:
             identified = max(identified, at)
-        seen[text] = max(seen.get(text, -1), at)
+        seen[record] = max(before, at)
     return True
 
 
@@ -245,8 +247,7 @@ def must_precede(first: Turn, then: Turn, domain: Domain = RETAIL) -> bool:
     if first.action.name in domain.identification:
         return True
     record = _record(domain, first.action)
-    same = record and canonical(record) == canonical(_record(domain, then.action))
-    return _kind(domain, then) == WRITE and bool(same)
+    return _kind(domain, then) == WRITE and bool(record and record == _record(domain, then.action))
 
 
 def _record(domain: Domain, action: Action) -> Any:

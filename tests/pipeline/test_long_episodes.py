@@ -1,6 +1,6 @@
 """What long episodes cost, counted in operations, and that counting them quickly counts the same."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from envs.retail.domain import RETAIL
@@ -51,13 +51,11 @@ def pair_by_pair(calls, gold):
     return right
 
 
-@settings(max_examples=200)
 @given(TURNS, TURNS)
 def test_calls_are_matched_as_if_every_pair_were_tried(calls, gold):
     assert _right(RETAIL, calls, gold) == pair_by_pair(calls, gold)
 
 
-@settings(max_examples=200)
 @given(TURNS, st.randoms(use_true_random=False))
 def test_the_order_is_judged_as_if_every_pair_were_looked_at(gold, random):
     done = [place for place in range(len(gold)) if random.random() < 0.8]
