@@ -19,14 +19,15 @@ from reliability.faults.passes import (
 from reliability.trial import Found, Setting, Trial, sized
 
 KILLS = {"full": 10, "quick": 2}  # in one pass
-MOST_TRIES = 60
+FIRST, LATER = 0.95, 0.6  # of a stage's time: where moments are drawn from; after a kill less is left
 
 ABOUT = """
 A case is a whole pass over the pipeline with the tiny model and small settings, from an empty folder: SFT,
-GRPO, evaluation of base, SFT and GRPO, export, report. At ten moments drawn over the length of an
-undisturbed pass (from the seed and the case's number) the process group at work is killed with SIGKILL, and
-the same command is started again. In the end everything must be what the undisturbed pass came to, to the
-last bit: checksums of all exported weights, the log of both trainers, `metrics.jsonl` and `episodes.jsonl`
+GRPO, evaluation of base, SFT and GRPO, export, report. Ten times (stages drawn by how long they take
+undisturbed, and a moment in each, from the seed and the case's number) the process group at work is killed
+with SIGKILL, and the same command is started again. A moment after a stage's end is made up for in the
+next. In the end everything must be what the undisturbed pass came to, to the last bit: checksums of all exported
+weights, the log of both trainers, `metrics.jsonl` and `episodes.jsonl`
 with every step once, the evaluation's episodes, the report's tables, and which files there are. Only clock
 times are left out. The processes are forked from one that has imported torch, so that kills fall into work
 and not into imports; the quick setting kills twice, evaluates one stage and exports the adapter alone.
@@ -49,36 +50,25 @@ def run(cases: range, setting: Setting) -> Found:
 
 
 def _pass(case: int, run: Path, lasting: dict[Stage, float], setting: Setting, found: Found) -> None:
-    """All stages, each started again until it comes to its end; a moment that was missed is drawn again."""
-    random = Random(f"kill/{setting.seed}/{case}")
-    length, kills = sum(lasting.values()), KILLS["quick" if setting.quick else "full"]
-    moments = [random.uniform(0, length) for _ in range(kills)]
+    """All stages, each killed as often as was drawn for it and started again until it ends by itself."""
+    random, pace = Random(f"kill/{setting.seed}/{case}"), 1.0
+    kills = KILLS["quick" if setting.quick else "full"]
+    drawn = random.choices(list(lasting), weights=list(lasting.values()), k=kills)
     missed = 0
     for stage, seconds in lasting.items():
-        due = [moment for moment in moments if 0 <= moment < seconds]
-        moments = [moment - seconds for moment in moments if moment >= seconds]
-        due += [random.uniform(0, seconds) for _ in range(missed)]
-        last = stage is list(lasting)[-1]
-        missed = _through(case, stage, run, due, found)
-        for _ in range(MOST_TRIES if last else 0):  # the report is quick to make: it is made until it was hit
-            if not missed or found.failed:
+        due, first = drawn.count(stage) + missed, True
+        while not found.failed:
+            length = seconds * pace * (FIRST if first else LATER)
+            ended = attempt(stage, run, random.uniform(0, length) if due else None)
+            if not ended.killed:
                 break
-            missed = _through(case, stage, run, [random.uniform(0, seconds)] * missed, found)
-        if found.failed:
-            return
-
-
-def _through(case: int, stage: Stage, run: Path, due: list[float], found: Found) -> int:
-    """Start a stage until it ends by itself, killed at moments that are due; returns how many were missed."""
-    while True:
-        after = due.pop() if due else None
-        ended = attempt(stage, run, after)
-        if not ended.killed:
-            break
-        found.counts[f"killed during: {stage.name}"] += 1
-        found.counts["kills"] += 1
-    _judge(case, stage, run, ended, found)
-    return len(due) + (after is not None)
+            due, first = due - 1, False
+            found.counts[f"killed during: {stage.name}"] += 1
+            found.counts["kills"] += 1
+        _judge(case, stage, run, ended, found)
+        missed = due  # it was done sooner than it should have been; the next stages make up for it
+        pace = min(pace, ended.seconds / seconds) if first else pace
+    found.counts["moments that came after the end"] += missed
 
 
 def _judge(case: int, stage: Stage, run: Path, ended: Ended, found: Found) -> None:

@@ -44,7 +44,8 @@ def test_killed_and_damaged_runs_come_to_the_same_end_and_hold_no_key(tmp_path):
     killed, damaged = json.loads(done.stdout.splitlines()[-1])
     for result in (killed, damaged):
         assert finished(result) and not result["failed"], result.get("failures", result)
-    assert killed["counts"]["kills"] == 2
+    counts = killed["counts"]
+    assert counts["kills"] >= 1 and counts["kills"] + counts.get("moments that came after the end", 0) == 2
     assert len(damaged["rows"]) == 2
     run = written(tmp_path / "undisturbed")
     assert len(run) > 1_000_000 and MARK not in run + (done.stdout + done.stderr).encode()
