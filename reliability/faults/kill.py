@@ -26,8 +26,8 @@ A case is a whole pass over the pipeline with the tiny model and small settings,
 GRPO, evaluation of base, SFT and GRPO, export, report. Ten times (stages drawn by how long they take
 undisturbed, and a moment in each, from the seed and the case's number) the process group at work is killed
 with SIGKILL, and the same command is started again. A moment after a stage's end is made up for in the
-next. In the end everything must be what the undisturbed pass came to, to the last bit: checksums of all exported
-weights, the log of both trainers, `metrics.jsonl` and `episodes.jsonl`
+next. In the end everything must be what the undisturbed pass came to, to the last bit: checksums of all
+exported weights, the log of both trainers, `metrics.jsonl` and `episodes.jsonl`
 with every step once, the evaluation's episodes, the report's tables, and which files there are. Only clock
 times are left out. The processes are forked from one that has imported torch, so that kills fall into work
 and not into imports; the quick setting kills twice, evaluates one stage and exports the adapter alone.
