@@ -54,7 +54,7 @@ check:  ## what this machine is, what is installed, and which profiles will run 
 	echo "$(NO_PYTHON)"; exit 2
 
 demo: $(if $(call NEEDS_MODEL,$(DEMO_NOTEBOOKS)),$(DEV) $(MODEL_SET),$(DEV))  ## run notebooks 00 to 05 on the CPU, write outputs/demo/report.html
-	@$(PY) -m pipeline.chain --run demo $(ARGS) $(DEMO_NOTEBOOKS)
+	@CUDA_VISIBLE_DEVICES= UNSLOTH_FORCE_CPU=1 $(PY) -m pipeline.chain --run demo -p PROFILE tiny $(ARGS) $(DEMO_NOTEBOOKS)
 
 # A file at a time in each process, with one thread each: two torch processes with more threads than cores stand still.
 TEST_SIDE_BY_SIDE = -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
