@@ -28,6 +28,8 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import distributions, packages_distributions
 from pathlib import Path
 
+from pipeline.pins import read_pins, same_name
+
 ROOT = Path(__file__).parents[1]
 NAME = "shop-agent"  # of the folder that the first cell clones into, and of ours on Drive
 EXACT = (
@@ -99,26 +101,15 @@ def pins(gpu: bool) -> dict[str, str]:
 
 
 def _read_pins(file: str) -> dict[str, str]:
-    found = {}
-    for line in (ROOT / file).read_text(encoding="utf-8").splitlines():
-        line = line.split("#")[0].strip()
-        pin, _, only = line.partition(";")
-        if pin and (not only or platform.machine() in only):  # the one marker there is: platform_machine
-            name, version = pin.strip().split("==")
-            found[_plain(name)] = version
-    return found
-
-
-def _plain(name: str) -> str:
-    """A package's name as indexes compare it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
+    here = (pin for pin in read_pins(ROOT / file) if pin.machine in ("", platform.machine()))
+    return {pin.name: pin.version for pin in here}
 
 
 def installed() -> dict[str, str]:
     """Every installed package with its version."""
     importlib.invalidate_caches()
     found = reversed(list(distributions()))  # of two with one name, the first on the path is imported
-    return {_plain(one.metadata["Name"]): one.version for one in found if one.metadata["Name"]}
+    return {same_name(one.metadata["Name"]): one.version for one in found if one.metadata["Name"]}
 
 
 def to_install(wanted: Mapping[str, str], here: Mapping[str, str]) -> dict[str, str]:
@@ -189,10 +180,10 @@ def stale(before: Mapping[str, str], after: Mapping[str, str]) -> set[str]:
     """Packages whose modules were loaded when another version took their place."""
     changed = {name for name, version in after.items() if before.get(name, version) != version}
     return {
-        _plain(package)
+        same_name(package)
         for module, packages in packages_distributions().items()
         for package in packages
-        if module in sys.modules and _plain(package) in changed
+        if module in sys.modules and same_name(package) in changed
     }
 
 

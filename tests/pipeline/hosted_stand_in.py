@@ -15,7 +15,14 @@ from pathlib import Path
 import nbformat
 
 ROOT = Path(__file__).parents[2]
-PARTS = ("helpers.py", "pipeline/__init__.py", "pipeline/hosted.py", "pipeline/runs.py", "envs/__init__.py")
+PARTS = (
+    "helpers.py",
+    "pipeline/__init__.py",
+    "pipeline/hosted.py",
+    "pipeline/pins.py",
+    "pipeline/runs.py",
+    "envs/__init__.py",
+)
 # Should a real installer be reached after all, it must not touch the environment that runs the tests.
 HARMLESS = {"PIP_DRY_RUN": "1", "PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull, "UV_OFFLINE": "1"}
 VARIABLES = {
