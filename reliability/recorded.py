@@ -68,6 +68,8 @@ def run(cases: range, setting: Setting) -> Found:
 
 
 def _cases(setting: Setting) -> int:
+    if _unfit(setting):
+        return 0
     count = len(recordings(setting.recorded)[1])
     return min(count, 20) if setting.quick else count
 

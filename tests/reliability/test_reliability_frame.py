@@ -140,6 +140,11 @@ def test_several_trials_run_in_processes_of_their_own(tmp_path):
     assert sorted(path.stem for path in tmp_path.glob("*.json")) == sorted(names)
 
 
+def test_all_trials_are_listed_without_the_recordings_too(capsys):
+    assert command.main(["--list"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [one.name for one in TRIALS]
+
+
 def test_case_wants_one_trial(capsys):
     with pytest.raises(SystemExit) as stopped:
         command.main(["--case", "3"])
