@@ -27,6 +27,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 from envs.retail.files import read_json, whole_file
@@ -88,8 +89,11 @@ def load_once() -> None:
     import torch
     import trl  # noqa: F401
     import unsloth  # noqa: F401
+    from tqdm import tqdm
 
     torch.set_num_threads(1)
+    # tqdm's own lock is shared with forked processes: one killed while it draws a bar would keep it for ever.
+    tqdm.set_lock(RLock())
 
 
 def needs_torch(setting: Setting) -> str:
