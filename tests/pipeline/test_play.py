@@ -178,11 +178,15 @@ def test_turns_that_are_not_ready_are_asked_for_again(shop, tasks, gold):
 
 def test_slow_customers_answer_side_by_side(shop, tasks, gold):
     talkers = [task for task in tasks if "<|channel|>final" in gold[task.query][0]][:3]
-    together = threading.Barrier(len(talkers))
+    lock, asked, two_at_once = threading.Lock(), [], threading.Event()
 
     class Slow(ScriptedCustomer):
         def step(self, words):
-            together.wait(timeout=30)  # raises if the others are not asked before this one has answered
+            with lock:
+                asked.append(self)
+                if len(asked) > 1:
+                    two_at_once.set()
+            assert two_at_once.wait(timeout=30), "nobody else is asked before this one has answered"
             return STOP
 
     script = {task.query: gold[task.query][:1] for task in talkers}
