@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -51,9 +52,17 @@ def disk_trouble(error: BaseException) -> str:
         error = error.__cause__ or error.__context__
     for one in seen:
         number = one.errno if isinstance(one, OSError) else None
-        first = " ".join(str(one).split())[:200]
-        if number in FULL or (number is None and any(words in first for words in _FULL)):
+        said = _words(one)
+        first = said[:200]
+        if number in FULL or (number is None and any(words in said for words in _FULL)):
             return f"the disk is full, or a limit of file sizes is reached ({first}); {ROOM}"
-        if number in FORBIDDEN or (number is None and any(words in first for words in _FORBIDDEN)):
+        if number in FORBIDDEN or (number is None and any(words in said for words in _FORBIDDEN)):
             return f"a file may not be written ({first}); {PLACE}"
     return ""
+
+
+def _words(error: BaseException) -> str:
+    """What an error says on one line; of a copied folder the reasons, not the paths before them."""
+    if isinstance(error, shutil.Error) and isinstance(error.args[0], list):
+        return "; ".join(str(reason) for *_, reason in error.args[0])
+    return " ".join(str(error).split())

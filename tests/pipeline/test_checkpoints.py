@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shutil
 import struct
 import zipfile
 from pathlib import Path
@@ -164,3 +165,9 @@ def test_a_mistake_of_our_own_keeps_its_traceback():
     assert disk_trouble(KeyError("order")) == disk_trouble(FileNotFoundError(2, "none")) == ""
     with pytest.raises(KeyError), clear_errors(argparse.ArgumentParser(), ValueError):
         raise KeyError("order")
+
+
+def test_a_folder_that_cannot_be_copied_for_want_of_room_is_no_mistake_of_ours(tmp_path):
+    long = str(tmp_path / ("outputs/" + "run" * 60) / "adapter_model.safetensors")
+    told = disk_trouble(shutil.Error([(long, f"{long}.new", f"[Errno 27] File too large: '{long}'")]))
+    assert "the disk is full" in told and "File too large" in told
