@@ -49,7 +49,7 @@ setup: $(DEV) $(MODEL_SET)  ## create .venv and install everything (done by the 
 
 check:  ## what this machine is, what is installed, and which profiles will run here
 	@for python in $(PY) $(CANDIDATES); do \
-	  $$python -c '$(SUPPORTED)' >/dev/null 2>&1 && exec $$python -m pipeline.check $(if $(filter MODEL=%,$(WHY)),--set $(MODEL)) $(ARGS); \
+	  $$python -c '$(SUPPORTED)' >/dev/null 2>&1 && exec $$python -m pipeline.installation.check $(if $(filter MODEL=%,$(WHY)),--set $(MODEL)) $(ARGS); \
 	done; \
 	echo "$(NO_PYTHON)"; exit 2
 
@@ -93,16 +93,16 @@ format: $(DEV)  ## let ruff and nbstripout put code and notebooks in order
 	@$(VENV)/bin/nbstripout --keep-id notebooks/*.ipynb
 
 lock: .venv-lock/.stamp  ## write requirements*.lock again: all packages with hashes; newer ones with ARGS=--upgrade
-	@.venv-lock/bin/python -m pipeline.lock write $(ARGS)
+	@.venv-lock/bin/python -m pipeline.installation.lock write $(ARGS)
 
 lock-check: $(if $(OFFLINE),$(PY),.venv-lock/.stamp)  ## do the lock files hold what requirements*.txt ask for? OFFLINE=1 only reads
-	@$(if $(OFFLINE),$(PY),.venv-lock/bin/python) -m pipeline.lock check $(if $(OFFLINE),--offline) $(ARGS)
+	@$(if $(OFFLINE),$(PY),.venv-lock/bin/python) -m pipeline.installation.lock check $(if $(OFFLINE),--offline) $(ARGS)
 
 # Unsloth comes first and alone, as always; the others are the newest releases that it still works with.
 newest: | $(PY)  ## put the newest releases into .venv instead of the pinned ones, as the nightly run does
 	@echo "installing the newest of requirements-dev.txt and $(MODEL_REQS): $(WHY)"
 	@$(PIP) --upgrade --no-deps unsloth unsloth_zoo
-	@$(PY) -m pipeline.pins unpinned --within unsloth --within unsloth_zoo requirements-dev.txt $(MODEL_REQS) > $(VENV)/newest.txt
+	@$(PY) -m pipeline.installation.pins unpinned --within unsloth --within unsloth_zoo requirements-dev.txt $(MODEL_REQS) > $(VENV)/newest.txt
 	@$(PIP) --upgrade -r $(VENV)/newest.txt
 	@touch $(DEV) $(MODEL_SET)
 
@@ -114,7 +114,7 @@ docs: $(DEV)  ## write the parts of docs/ that are made from the code again
 	@$(PY) -m pipeline.docs
 
 tiny-base: $(DEV) $(MODEL_SET)  ## pre-train the tiny GPT-OSS that stands in for the 20B on a CPU
-	@$(PY) -m pipeline.tiny_base $(ARGS)
+	@$(PY) -m pipeline.tiny.base $(ARGS)
 
 reference: $(DEV) $(MODEL_SET)  ## measure the numbers README and notebooks show: three seeds, most of an hour on 2 cores
 	@$(PY) -m pipeline.reference $(ARGS)

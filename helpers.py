@@ -41,8 +41,6 @@ from pipeline import (
     sweep,
     task_report,
     task_sets,
-    toolrl_report,
-    toolrl_training,
     training_report,
 )
 from pipeline.callbacks import live_curves
@@ -50,6 +48,8 @@ from pipeline.config import resolve
 from pipeline.model import load_model
 from pipeline.runs import run_folder, write_summary
 from pipeline.speed import time_shop
+from pipeline.toolrl import report as toolrl_report
+from pipeline.toolrl import training as toolrl_training
 from scaleout import overview as scale_out
 
 __all__ = [

@@ -28,7 +28,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import distributions, packages_distributions
 from pathlib import Path
 
-from pipeline.pins import read_pins, same_name
+from pipeline.installation.pins import read_pins, same_name
 
 ROOT = Path(__file__).parents[1]
 NAME = "shop-agent"  # of the folder that the first cell clones into, and of ours on Drive

@@ -22,8 +22,8 @@ from typing import Any
 from pipeline.checkpoints import damaged
 from pipeline.config import PROFILES, Config, with_changes
 from pipeline.harmony import RESPONSE_TEMPLATE, chat_template
-from pipeline.tiny_base import FOLDER as TINY_BASE
-from pipeline.tiny_tokenizer import prompt_fingerprint
+from pipeline.tiny.base import FOLDER as TINY_BASE
+from pipeline.tiny.tokenizer import prompt_fingerprint
 
 ROOT = Path(__file__).parents[1]
 STOPS = ("<|return|>", "<|call|>", "<|endoftext|>")

@@ -45,7 +45,7 @@ def check_machine() -> HTML:
     """This machine, what is installed on it, and which profiles will run here: `make check` as tables."""
     from IPython.display import HTML
 
-    from pipeline import check, machine
+    from pipeline.installation import check, machine
 
     configs = check.all_configs()
     facts = machine.look(configs, ask_hub=False)

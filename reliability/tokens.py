@@ -17,7 +17,7 @@ from typing import Any
 
 from pipeline.harmony_parse import SPECIAL, Parsed, Vocabulary, parse, parse_transcript
 from pipeline.strict import Verdict
-from pipeline.toolrl_read import text_of
+from pipeline.toolrl.read import text_of
 from reliability import hostile
 from reliability.minimise import smallest
 from reliability.reading import NAMES, Problem, attempt, draft_plan, of_one, written_anew

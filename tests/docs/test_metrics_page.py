@@ -24,8 +24,8 @@ from pipeline.gsm8k import step_metrics as gsm8k_metrics
 from pipeline.metrics import METRICS, SECONDS
 from pipeline.page.curves import PLOTS
 from pipeline.runs import ROOT
+from pipeline.toolrl.training import toolrl_reward
 from pipeline.toolrl_score import Switches
-from pipeline.toolrl_training import toolrl_reward
 from pipeline.training_report import LOSSES
 
 
@@ -44,7 +44,7 @@ def test_reinforcement_logs_what_the_page_explains(episode):
 
 def test_toolrl_and_gsm8k_log_what_the_page_explains(monkeypatch):
     logged: dict[str, float] = {}
-    monkeypatch.setattr("pipeline.toolrl_training.Vocabulary.of", lambda tokenizer: None)
+    monkeypatch.setattr("pipeline.toolrl.training.Vocabulary.of", lambda tokenizer: None)
     reward = toolrl_reward(None, 1, Switches())
     truth = "<|start|>assistant<|channel|>final<|message|>Yes.<|return|>"
     reward([truth], [truth], SimpleNamespace(global_step=0), logged.__setitem__)

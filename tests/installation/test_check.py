@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.check import SETS, chosen_set, deviations, fact_rows, page
 from pipeline.config import PROFILES, detect_profile, resolve
-from pipeline.hub import Hub, Weights
-from pipeline.machine import Facts, Gpu, Torch
-from pipeline.pins import ROOT, read_pins
-from pipeline.verdicts import verdict, verdicts
+from pipeline.installation.check import SETS, chosen_set, deviations, fact_rows, page
+from pipeline.installation.hub import Hub, Weights
+from pipeline.installation.machine import Facts, Gpu, Torch
+from pipeline.installation.pins import ROOT, read_pins
+from pipeline.installation.verdicts import verdict, verdicts
 
 CONFIGS = {name: resolve(name, environ={}) for name in PROFILES}
 BNB = "unsloth/gpt-oss-20b-unsloth-bnb-4bit"

@@ -8,8 +8,18 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from pipeline import lock
-from pipeline.pins import LOCKS, ROOT, Pin, drift, main, read_lock, read_pins, same_name, unpinned
+from pipeline.installation import lock
+from pipeline.installation.pins import (
+    LOCKS,
+    ROOT,
+    Pin,
+    drift,
+    main,
+    read_lock,
+    read_pins,
+    same_name,
+    unpinned,
+)
 
 SYSTEMS = [
     {"platform_machine": machine, "python_version": python, "python_full_version": f"{python}.9"}

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import resolve
-from pipeline.hub import ask, find_weights, hub_cache
-from pipeline.machine import Gpu, find_gpus, find_torch, look, main_memory, parse_gpus
+from pipeline.installation.hub import ask, find_weights, hub_cache
+from pipeline.installation.machine import Gpu, find_gpus, find_torch, look, main_memory, parse_gpus
 
 ROOT = Path(__file__).parents[2]
 BNB = "unsloth/gpt-oss-20b-unsloth-bnb-4bit"
@@ -118,7 +118,7 @@ def test_a_hub_that_keeps_silent_or_is_not_there_is_given_up():
 def test_a_look_up_of_a_name_that_never_ends_is_given_up(monkeypatch):
     """urllib's time limit does not cover it."""
     never = threading.Event()
-    monkeypatch.setattr("pipeline.hub._head", lambda *_: never.wait())
+    monkeypatch.setattr("pipeline.installation.hub._head", lambda *_: never.wait())
     hub = ask(BNB, {"HF_ENDPOINT": "http://nowhere"}, seconds=0.1)
     never.set()
     assert hub.detail == "http://nowhere does not answer within 0.1 s"
@@ -165,7 +165,7 @@ def test_sizes_make_sense_and_the_hub_is_left_alone_where_no_gpu_could_use_it(nv
 def test_the_systems_own_python_is_enough_and_says_what_to_do():
     """-S leaves out all that is installed: as right after a clone."""
     done = subprocess.run(
-        [sys.executable, "-S", "-m", "pipeline.check"],
+        [sys.executable, "-S", "-m", "pipeline.installation.check"],
         cwd=ROOT,
         env={"PATH": "/nowhere", "HF_HUB_OFFLINE": "1"},
         capture_output=True,
@@ -177,7 +177,7 @@ def test_the_systems_own_python_is_enough_and_says_what_to_do():
 
 
 def test_a_wrong_setting_in_the_environment_is_one_sentence(monkeypatch, capsys):
-    from pipeline.check import main
+    from pipeline.installation.check import main
 
     monkeypatch.setenv("GPTOSS_LORA_RNK", "3")
     with pytest.raises(SystemExit) as ended:

@@ -114,7 +114,7 @@ def test_newest_upgrades_to_what_has_no_pins(machine):
     assert done.returncode == 0, done.stderr
     unsloth, asked, installed = calls(machine)
     assert unsloth.endswith("--upgrade --no-deps unsloth unsloth_zoo")
-    assert asked.startswith("-m pipeline.pins unpinned --within unsloth --within unsloth_zoo ")
+    assert asked.startswith("-m pipeline.installation.pins unpinned --within unsloth --within unsloth_zoo ")
     assert asked.endswith(" requirements-dev.txt requirements-cpu.txt")
     assert installed.endswith(f"--upgrade -r {machine}/venv/newest.txt")
     assert (machine / "venv/newest.txt").read_text() == "torch\n"

@@ -12,7 +12,7 @@ from fresh_process import run_alone
 
 from pipeline.config import resolve, with_changes
 from pipeline.model import ModelError, check_memory, load_model, resolve_source
-from pipeline.tiny_base import FOLDER
+from pipeline.tiny.base import FOLDER
 
 pytestmark = pytest.mark.torch
 ROOT = Path(__file__).parents[2]

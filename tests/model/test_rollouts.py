@@ -16,7 +16,7 @@ from pipeline.agent import History, Told, Written
 from pipeline.datasets import sft_rows, tokenized
 from pipeline.harmony_parse import parse
 from pipeline.rollouts import play
-from pipeline.tiny_base import FOLDER
+from pipeline.tiny.base import FOLDER
 
 pytestmark = pytest.mark.torch
 

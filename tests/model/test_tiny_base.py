@@ -14,10 +14,10 @@ from envs.retail.tools import TOOLS
 from pipeline.datasets import system_messages
 from pipeline.harmony import Call, render, segments
 from pipeline.harmony_parse import parse
-from pipeline.tiny_base import FOLDER
-from pipeline.tiny_corpus import conversations
-from pipeline.tiny_tokenizer import AROUND_NAMES, SPECIALS, prompt_fingerprint, prompt_paragraphs
-from pipeline.tiny_world import TOOL_NAMES
+from pipeline.tiny.base import FOLDER
+from pipeline.tiny.corpus import conversations
+from pipeline.tiny.tokenizer import AROUND_NAMES, SPECIALS, prompt_fingerprint, prompt_paragraphs
+from pipeline.tiny.world import TOOL_NAMES
 
 
 def test_the_base_fits_todays_prompt():

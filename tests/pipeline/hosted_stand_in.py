@@ -19,7 +19,7 @@ PARTS = (
     "helpers.py",
     "pipeline/__init__.py",
     "pipeline/hosted.py",
-    "pipeline/pins.py",
+    "pipeline/installation/pins.py",
     "pipeline/runs.py",
     "envs/__init__.py",
 )

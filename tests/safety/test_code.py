@@ -39,8 +39,8 @@ FIRST_CELL = "the first cell: clones the project on Colab and Kaggle, by a list 
 ALLOWED = {
     **{(f"notebooks/{file.name}", "subprocess"): FIRST_CELL for file in (ROOT / "notebooks").glob("*.ipynb")},
     ("pipeline/hosted.py", "subprocess"): "pip, uv and nvidia-smi by lists of words",
-    ("pipeline/lock.py", "subprocess"): "uv by a list of words",
-    ("pipeline/machine.py", "subprocess"): "nvidia-smi, and torch in a process of its own",
+    ("pipeline/installation/lock.py", "subprocess"): "uv by a list of words",
+    ("pipeline/installation/machine.py", "subprocess"): "nvidia-smi, and torch in a process of its own",
     ("benchmarks/table.py", "subprocess"): "each row in a process of its own",
     ("benchmarks/endpoint_stand_in.py", "subprocess"): "the stand-in server in a process of its own",
     (

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from pipeline.harmony import Analysis, Call, Final, ToolResult, User
-from pipeline.toolrl_account import Account
-from pipeline.toolrl_convert import Options, convert, fit
-from pipeline.toolrl_files import Reject, converted_rows
-from pipeline.toolrl_rows import Row, Unconvertible, read_answer, read_history
+from pipeline.toolrl.account import Account
+from pipeline.toolrl.convert import Options, convert, fit
+from pipeline.toolrl.files import Reject, converted_rows
+from pipeline.toolrl.rows import Row, Unconvertible, read_answer, read_history
 
 TAGS = ("<think>", "</think>", "<tool_call>", "<response>", "<obs>", "<user>")
 SYSTEM = """Be helpful.

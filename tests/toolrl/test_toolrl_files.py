@@ -9,10 +9,10 @@ pyarrow = pytest.importorskip("pyarrow", reason="needs pyarrow, which comes with
 from pyarrow import parquet  # noqa: E402
 
 from envs.retail.files import FileError  # noqa: E402
-from pipeline import toolrl_files  # noqa: E402
-from pipeline.toolrl import main  # noqa: E402
-from pipeline.toolrl_convert import Options  # noqa: E402
-from pipeline.toolrl_files import convert_folder, read_parquet, write_parquet  # noqa: E402
+from pipeline.toolrl import files as toolrl_files  # noqa: E402
+from pipeline.toolrl.__main__ import main  # noqa: E402
+from pipeline.toolrl.convert import Options  # noqa: E402
+from pipeline.toolrl.files import convert_folder, read_parquet, write_parquet  # noqa: E402
 
 
 @pytest.fixture

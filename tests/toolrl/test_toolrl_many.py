@@ -10,8 +10,8 @@ from rlla_samples import FAULTS, samples
 from pipeline.harmony import Call, Final, chat_template, unescape
 from pipeline.harmony_parse import parse_transcript
 from pipeline.toolrl import compute_score
-from pipeline.toolrl_account import Account
-from pipeline.toolrl_files import Reject, converted_rows
+from pipeline.toolrl.account import Account
+from pipeline.toolrl.files import Reject, converted_rows
 
 
 def check_every_row(count: int, seed: int) -> None:

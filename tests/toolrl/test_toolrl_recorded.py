@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.toolrl import compute_score
-from pipeline.toolrl_files import Reject, converted_rows
-from pipeline.toolrl_rows import Row, read_answer
+from pipeline.toolrl.files import Reject, converted_rows
+from pipeline.toolrl.rows import Row, read_answer
 from pipeline.toolrl_score import PUBLISHED, Switches
 
 RECORDED = Path(__file__).parents[2].parent / "shared" / "fixtures" / "rlla"
@@ -104,7 +104,7 @@ def test_a_converted_answer_scores_full_against_itself():
 
 def test_the_splits_columns_are_verls(tmp_path):
     pytest.importorskip("pyarrow", reason="needs pyarrow, which comes with datasets")
-    from pipeline.toolrl_files import convert_folder, read_parquet
+    from pipeline.toolrl.files import convert_folder, read_parquet
 
     summary = convert_folder(RECORDED, tmp_path)
     before, after = read_parquet(RECORDED / "test.parquet"), read_parquet(tmp_path / "test.parquet")

@@ -12,7 +12,7 @@ from benchmarks import toolrl_reference
 from benchmarks.toolrl_cases import Reply, cases
 from pipeline.harmony import Analysis, Call, Final, render
 from pipeline.toolrl import compute_score
-from pipeline.toolrl_read import Answers, read_answer
+from pipeline.toolrl.read import Answers, read_answer
 from pipeline.toolrl_score import PUBLISHED, Switches, bounds
 
 # What is published

@@ -8,8 +8,8 @@ from envs.retail.database import Shop
 from envs.retail.generator import generate
 from pipeline.demonstrations import demonstrate
 from pipeline.harmony import Call, Final
-from pipeline.toolrl_rows import Row, read_answer, read_history, read_instruction
-from pipeline.toolrl_shop import DECLARED, shop_rows, write_shop_rows
+from pipeline.toolrl.rows import Row, read_answer, read_history, read_instruction
+from pipeline.toolrl.shop import DECLARED, shop_rows, write_shop_rows
 
 START = "<|start|>assistant"
 
@@ -54,7 +54,7 @@ def test_some_rows_ask_for_several_calls_and_rows_come_again_letter_by_letter(sh
 @pytest.fixture(scope="module")
 def converted(shop, tasks, tmp_path_factory):
     pytest.importorskip("pyarrow", reason="needs pyarrow, which comes with datasets")
-    from pipeline.toolrl_training import Options, convert_folder
+    from pipeline.toolrl.training import Options, convert_folder
 
     folder = tmp_path_factory.mktemp("toolrl")
     source = write_shop_rows(shop, {"train": tasks, "test": tasks[:4]}, folder / "rlla")
@@ -64,7 +64,7 @@ def converted(shop, tasks, tmp_path_factory):
 
 
 def test_questions_have_one_answer_and_fit(converted):
-    from pipeline.toolrl_training import read_questions
+    from pipeline.toolrl.training import read_questions
 
     everything = read_questions(converted / "train.parquet", characters, 10**6)
     assert all(one.truth.count("<|call|>") + one.truth.count("<|return|>") == 1 for one in everything)
@@ -81,7 +81,7 @@ def test_questions_have_one_answer_and_fit(converted):
 
 
 def test_rows_train_the_answer_alone_and_the_right_answer_earns_most(converted):
-    from pipeline.toolrl_training import answer_rows, read_questions, scores
+    from pipeline.toolrl.training import answer_rows, read_questions, scores
 
     questions = read_questions(converted / "test.parquet", characters, 10**6)
     rows = answer_rows(questions)
@@ -108,7 +108,7 @@ def test_the_reward_inside_trl_follows_the_step_and_logs_its_terms(converted):
     from transformers import PreTrainedTokenizerFast
 
     from pipeline.runs import ROOT
-    from pipeline.toolrl_training import Switches, read_questions, toolrl_reward
+    from pipeline.toolrl.training import Switches, read_questions, toolrl_reward
 
     tokenizer = PreTrainedTokenizerFast.from_pretrained(str(ROOT / "data" / "tiny_base"))
     one = next(

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.harmony import NAME
-from pipeline.toolrl_rows import read_instruction
-from pipeline.toolrl_tools import safe_names, schema
-from pipeline.toolrl_types import is_optional, schema_of, unknown_words
+from pipeline.toolrl.rows import read_instruction
+from pipeline.toolrl.tools import safe_names, schema
+from pipeline.toolrl.types import is_optional, schema_of, unknown_words
 
 
 @given(

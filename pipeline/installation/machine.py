@@ -1,4 +1,4 @@
-"""What this machine is and what is installed on it: facts only; pipeline/verdicts.py says what follows.
+"""What this machine is and what is installed on it: facts only; verdicts.py, beside it, says what follows.
 
     facts = look()                      # asks nvidia-smi, the folders, the hub; never hangs
     facts.gpus, facts.installed["trl"], facts.hub.state
@@ -22,8 +22,8 @@ from importlib import metadata
 from pathlib import Path
 
 from pipeline.config import Config
-from pipeline.hub import Hub, Weights, ask, find_weights, hub_cache
-from pipeline.pins import ROOT
+from pipeline.installation.hub import Hub, Weights, ask, find_weights, hub_cache
+from pipeline.installation.pins import ROOT
 
 _GIB = 2**30
 _QUERY = ("name", "memory.total", "memory.free", "driver_version", "compute_cap")

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from pipeline.toolrl_convert import Converted, Options
+from pipeline.toolrl.convert import Converted, Options
 
 PROMPT_LIMIT, ANSWER_LIMIT = 2048, 1024  # tokens the public recipe allows
 DROPPED = ("several calls", "too long")  # kinds of rejects that the options ask for

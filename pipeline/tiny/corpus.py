@@ -1,12 +1,12 @@
 """What the tiny base reads before it meets the shop: talk at libraries, clinics, hotels, parcel offices, ...
 
-Nothing here is the shop's: other tools, other records, other wishes (pipeline/tiny_talk.py). What
+Nothing here is the shop's: other tools, other records, other wishes (pipeline/tiny/talk.py). What
 carries over is the craft: harmony's messages, choosing a tool by what people say, copying ids from that and
 from long JSON answers into a call's arguments, telling people what was done; and the same as a plan, all
 calls in one JSON object. A third kind, dictation, makes the model copy any piece of its vocabulary.
 
 The tools are not declared: a tiny model cannot read schemas, and the shop's stand in paragraphs that are one
-token each (pipeline/tiny_tokenizer.py). It has to learn which tools there are, as it will at the shop.
+token each (pipeline/tiny/tokenizer.py). It has to learn which tools there are, as it will at the shop.
 
     for conversation in conversations(Random(0), words):   # endless
         segments(conversation)                              # pipeline.harmony: text, and what is trained
@@ -17,9 +17,9 @@ from random import Random
 
 from pipeline.harmony import Call, Developer, Message, System, ToolResult
 from pipeline.plan import render_plan
-from pipeline.tiny_phrases import ASK_FIRST, KNOWN_AS, in_a_letter
-from pipeline.tiny_talk import WISHES, Talk, about_me, ask, browse, home, identity
-from pipeline.tiny_world import Case, digits, name
+from pipeline.tiny.phrases import ASK_FIRST, KNOWN_AS, in_a_letter
+from pipeline.tiny.talk import WISHES, Talk, about_me, ask, browse, home, identity
+from pipeline.tiny.world import Case, digits, name
 
 
 def conversations(

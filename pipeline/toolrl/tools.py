@@ -15,8 +15,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pipeline.harmony import NAME
-from pipeline.toolrl_rows import Tool
-from pipeline.toolrl_types import JSON_ONLY, is_optional, schema_of
+from pipeline.toolrl.rows import Tool
+from pipeline.toolrl.types import JSON_ONLY, is_optional, schema_of
 
 
 def safe_names(names: Iterable[str]) -> dict[str, str]:

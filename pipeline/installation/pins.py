@@ -2,7 +2,7 @@
 
     read_pins(ROOT / "requirements-cpu.txt")        # [Pin("torch", "2.13.0"), ...]
     drift(ROOT)                                     # [] or sentences, each naming its file
-    python -m pipeline.pins unpinned requirements-dev.txt requirements-cpu.txt      # the same, any version
+    python -m pipeline.installation.pins unpinned requirements-dev.txt requirements-cpu.txt   # any version
 
 Only the standard library and no network, so that it runs right after a clone. `make lock` writes the locks.
 """
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 # A lock holds a whole environment: the model's sets are installed beside the set for tests and plots.
 LOCKS = {
     "requirements-dev.lock": ("requirements-dev.txt",),
@@ -132,8 +132,10 @@ def unpinned(paths: list[Path], within: list[str] | None = None) -> str:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """`python -m pipeline.pins unpinned FILE...`"""
-    parser = argparse.ArgumentParser(prog="python -m pipeline.pins", description="What is pinned")
+    """`python -m pipeline.installation.pins unpinned FILE...`"""
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.installation.pins", description="What is pinned"
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     loose = commands.add_parser("unpinned", help="print the packages of requirements files without versions")
     loose.add_argument("files", nargs="+", type=Path)

@@ -8,7 +8,7 @@
 
 Decisions:
 
-* Names and types of the tools are made fit for a header and a declaration (pipeline/toolrl_tools.py), in the
+* Names and types of the tools are made fit for a header and a declaration (pipeline/toolrl/tools.py), in the
   tool list, the dialogue and the answer alike.
 * The tools stand in the developer message, after instructions that ask for channels instead of tags.
 * An answer that calls a tool or passes a parameter nobody declared is refused: no reward should ask for it.
@@ -22,7 +22,7 @@ from typing import Any, Literal
 
 from pipeline.harmony import Call, Developer, Message, System, ToolResult, User, render, to_chat
 from pipeline.harmony_tools import declare_tools
-from pipeline.toolrl_rows import (
+from pipeline.toolrl.rows import (
     Instruction,
     Row,
     Tool,
@@ -31,8 +31,8 @@ from pipeline.toolrl_rows import (
     read_history,
     read_instruction,
 )
-from pipeline.toolrl_tools import safe_names, schema
-from pipeline.toolrl_types import unknown_words
+from pipeline.toolrl.tools import safe_names, schema
+from pipeline.toolrl.types import unknown_words
 
 Several = Literal["keep", "drop", "first"]
 LongPrompts = Literal["raise", "drop", "truncate"]

@@ -12,8 +12,8 @@ from random import Random
 from typing import Any
 
 from pipeline.harmony import Analysis, Call, Final, Message, ToolResult, User
-from pipeline.tiny_phrases import BY_EMAIL, BY_NAME, REASONS, WANTED
-from pipeline.tiny_world import ADDRESS, SITES, TOOL_NAMES, Case, Record, address, digits, entry
+from pipeline.tiny.phrases import BY_EMAIL, BY_NAME, REASONS, WANTED
+from pipeline.tiny.world import ADDRESS, SITES, TOOL_NAMES, Case, Record, address, digits, entry
 
 SPOKEN = (  # as people give an address, which is another order than a tool's
     "{address1}, {address2}, {city}, {state} {zip}, {country}",

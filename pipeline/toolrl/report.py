@@ -21,12 +21,12 @@ from pipeline.harmony import Analysis, Call, Final, render
 from pipeline.intervals import interval
 from pipeline.report import PLAIN, left_aligned, new_figure
 from pipeline.toolrl import Score, compute_score
-from pipeline.toolrl_account import ANSWER_LIMIT, PROMPT_LIMIT, Summary
-from pipeline.toolrl_convert import Options, convert
-from pipeline.toolrl_files import read_parquet
-from pipeline.toolrl_rows import Row
+from pipeline.toolrl.account import ANSWER_LIMIT, PROMPT_LIMIT, Summary
+from pipeline.toolrl.convert import Options, convert
+from pipeline.toolrl.files import read_parquet
+from pipeline.toolrl.rows import Row
+from pipeline.toolrl.training import START, Question
 from pipeline.toolrl_score import Switches, bounds
-from pipeline.toolrl_training import START, Question
 
 if TYPE_CHECKING:
     from IPython.display import HTML

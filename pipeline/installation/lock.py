@@ -18,7 +18,7 @@ import tempfile
 from itertools import product
 from pathlib import Path
 
-from pipeline.pins import LOCKS, ROOT, drift, read_lock
+from pipeline.installation.pins import LOCKS, ROOT, drift, read_lock
 
 PYTHONS = ("3.11", "3.12", "3.13")
 PLATFORMS = ("x86_64-manylinux_2_28", "aarch64-manylinux_2_28")
@@ -93,8 +93,10 @@ def check(offline: bool) -> list[str]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """`python -m pipeline.lock write|check`; 2 where a lock does not hold."""
-    parser = argparse.ArgumentParser(prog="python -m pipeline.lock", description="Write and check lock files")
+    """`python -m pipeline.installation.lock write|check`; 2 where a lock does not hold."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.installation.lock", description="Write and check lock files"
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     write = commands.add_parser("write", help="resolve the sets into requirements*.lock")
     write.add_argument("--upgrade", action="store_true", help="take newer releases of what is not pinned")

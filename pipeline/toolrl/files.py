@@ -24,9 +24,9 @@ from typing import Any
 from envs.retail.files import FileError, json_line, whole_file
 from envs.retail.sources.rows import Reject
 from pipeline.datasets import real_vocabulary
-from pipeline.toolrl_account import Account, Summary
-from pipeline.toolrl_convert import DEFAULT, Converted, Options, convert, fit
-from pipeline.toolrl_rows import Row, Unconvertible
+from pipeline.toolrl.account import Account, Summary
+from pipeline.toolrl.convert import DEFAULT, Converted, Options, convert, fit
+from pipeline.toolrl.rows import Row, Unconvertible
 
 SPLITS = ("train", "test")
 # What our texts hold of special tokens. To look for all thousand takes longer than counting a short text.

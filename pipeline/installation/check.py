@@ -1,6 +1,6 @@
 """Shows what this machine is, what is installed on it, and which profiles will run here.
 
-    make check                          # or: python -m pipeline.check, with any Python 3.11 to 3.13
+    make check                  # or, with any Python 3.11 to 3.13: python -m pipeline.installation.check
 
 It reports and changes nothing. The exit code is 0 where at least one profile runs, else 2.
 """
@@ -11,9 +11,9 @@ import argparse
 import sys
 
 from pipeline.config import PROFILES, Config, resolve
-from pipeline.machine import Facts, Gpu, look
-from pipeline.pins import ROOT, read_pins
-from pipeline.verdicts import dotted, verdicts
+from pipeline.installation.machine import Facts, Gpu, look
+from pipeline.installation.pins import ROOT, read_pins
+from pipeline.installation.verdicts import dotted, verdicts
 
 SETS = {"cpu": "requirements-cpu.txt", "gpu": "requirements.txt"}
 
@@ -101,8 +101,10 @@ def page(facts: Facts, configs: dict[str, Config], chosen: str) -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """`python -m pipeline.check`: print the table; 0 where a profile runs, else 2."""
-    parser = argparse.ArgumentParser(prog="python -m pipeline.check", description=__doc__.splitlines()[0])
+    """`python -m pipeline.installation.check`: print the table; 0 where a profile runs, else 2."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.installation.check", description=__doc__.splitlines()[0]
+    )
     parser.add_argument(
         "--set", choices=SETS, help="compare versions with this set, not with the machine's own"
     )

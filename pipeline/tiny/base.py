@@ -1,15 +1,15 @@
 """Makes the tiny GPT-OSS that stands in for the 20B model where there is no GPU; `make tiny-base`.
 
 A real GptOssForCausalLM (one sliding and one full layer, four experts of which two act) with a tokenizer of
-its own, pre-trained on conversations that are not the shop's (pipeline/tiny_corpus.py). It knows harmony and
+its own, pre-trained on conversations that are not the shop's (pipeline/tiny/corpus.py). It knows harmony and
 can copy an id out of a thousand tokens; the shop's tools it has never seen called.
 
-    python -m pipeline.tiny_base                 # writes data/tiny_base
-    python -m pipeline.tiny_base --steps 20      # a quick look, in outputs/tiny_base
+    python -m pipeline.tiny.base                 # writes data/tiny_base
+    python -m pipeline.tiny.base --steps 20      # a quick look, in outputs/tiny_base
 
 Three things make it quick: a tokenizer with a token for each paragraph of the shop's prompt
-(pipeline/tiny_tokenizer.py), attention without score matrices (pipeline/cpu_attention.py), and weights that
-look back and copy from the start (pipeline/tiny_weights.py). When the prompt changes, the base must be made
+(pipeline/tiny/tokenizer.py), attention without score matrices (pipeline/cpu_attention.py), and weights that
+look back and copy from the start (pipeline/tiny/weights.py). When the prompt changes, the base must be made
 again: config and README hold the prompt's fingerprint, and loading compares it.
 """
 
@@ -26,15 +26,15 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from pipeline.harmony import Message, segments
-from pipeline.tiny_corpus import conversations
-from pipeline.tiny_tokenizer import build_tokenizer, prompt_fingerprint
-from pipeline.tiny_weights import start_copying
+from pipeline.tiny.corpus import conversations
+from pipeline.tiny.tokenizer import build_tokenizer, prompt_fingerprint
+from pipeline.tiny.weights import start_copying
 
 if TYPE_CHECKING:
     import torch
     from tokenizers import Tokenizer
 
-FOLDER = Path(__file__).parents[1] / "data" / "tiny_base"
+FOLDER = Path(__file__).parents[2] / "data" / "tiny_base"
 SEED = 3407
 CONTEXT = 4096
 SHAPE = {
@@ -229,7 +229,7 @@ def _readme(folder: Path, facts: dict[str, Any]) -> str:
     lines = [
         "# The tiny base",
         "",
-        "A GPT-OSS of two layers, made by `make tiny-base` (pipeline/tiny_base.py) from nothing but this",
+        "A GPT-OSS of two layers, made by `make tiny-base` (pipeline/tiny/base.py) from nothing but this",
         "repository: a rehearsal for the 20B model on a machine without a GPU, of no other use.",
         "Make it again whenever the policy, the tools or the prompt's form change; loading says so.",
         "",

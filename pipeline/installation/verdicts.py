@@ -2,7 +2,7 @@
 
     verdict(facts, resolve("gpu24"))    # Verdict("gpu24", lacks=("an NVIDIA GPU (...)",), to_do=())
 
-Pure: pipeline/machine.py looks for the facts, pipeline/check.py shows both. What is an estimate says so.
+Pure: machine.py looks for the facts, check.py shows both. What is an estimate says so.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pipeline.config import Config
-from pipeline.machine import Facts, Gpu
+from pipeline.installation.machine import Facts, Gpu
 from pipeline.model import ModelError, check_memory
 
 NEEDED = "torch transformers trl peft datasets accelerate bitsandbytes unsloth unsloth-zoo"  # to train at all

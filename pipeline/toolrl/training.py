@@ -28,10 +28,10 @@ from pipeline.merged import for_writing
 from pipeline.sft import sft_arguments, train_sft
 from pipeline.steps import generate
 from pipeline.toolrl import Score, compute_score
-from pipeline.toolrl_convert import Options
-from pipeline.toolrl_files import convert_folder, read_parquet
+from pipeline.toolrl.convert import Options
+from pipeline.toolrl.files import convert_folder, read_parquet
+from pipeline.toolrl.shop import write_shop_rows
 from pipeline.toolrl_score import Switches
-from pipeline.toolrl_shop import write_shop_rows
 
 if TYPE_CHECKING:
     from trl import GRPOConfig

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING
 from envs.retail.database import Shop
 from envs.retail.tools import TOOLS
 from pipeline.harmony import render
-from pipeline.tiny_corpus import conversations
-from pipeline.tiny_world import TOOL_NAMES
+from pipeline.tiny.corpus import conversations
+from pipeline.tiny.world import TOOL_NAMES
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
