@@ -197,6 +197,9 @@ def _import_unsloth() -> None:
             "call load_model (or `import unsloth`) before anything that imports transformers, trl or peft"
         )
     os.environ.setdefault("UNSLOTH_COMPILE_LOCATION", str(ROOT / "unsloth_compiled_cache"))
+    # On a CPU that computes in bfloat16 itself (AVX512-BF16, AMX, Arm) Unsloth would load bfloat16; training
+    # then stops at gpt-oss's router, where float32 meets it. So float32 on all: numbers mean the same, too.
+    os.environ["UNSLOTH_CPU_BF16"] = "0"
     import unsloth  # noqa: F401
 
 

@@ -18,9 +18,11 @@ pytestmark = pytest.mark.torch
 ROOT = Path(__file__).parents[2]
 TINY = resolve("tiny", environ={})
 
+# The story is told as on a CPU that computes in bfloat16: where the tests run, there may be none.
 _STORY = """
-import json, sys
+import json, os, sys
 from pathlib import Path
+os.environ["UNSLOTH_CPU_BF16"] = "1"
 from pipeline.config import resolve, with_changes
 from pipeline.model import adapted_modules, load_model
 
@@ -34,7 +36,7 @@ from pipeline.task_sets import rows_for
 shop = Shop.load()
 rows, _ = rows_for(shop, config, tokenizer, "train")
 prompts = [step.prompt for step in held_out_steps(shop, config, 2)][:3]
-story = {"adapted": adapted_modules(model), "four_bit": sum(
+story = {"precision": str(model.dtype), "adapted": adapted_modules(model), "four_bit": sum(
     type(module).__module__.startswith("bitsandbytes") for module in model.modules())}
 untrained = generate(model, tokenizer, prompts, 24)
 arguments = sft_arguments(config, folder, max_steps=4, per_device_train_batch_size=4, learning_rate=1e-2,
@@ -78,6 +80,10 @@ def test_attention_is_loaded_in_four_bits_and_all_that_was_asked_for_is_adapted(
     assert story["adapted"]["self_attn.q_proj"] == 2
     for name in (*TINY.lora_parameters, *TINY.modules_to_save):
         assert any(found.endswith(name.rsplit(".", 1)[-1]) for found in story["adapted"])
+
+
+def test_what_a_cpu_computes_in_does_not_change_what_is_loaded(story):
+    assert story["precision"] == "torch.float32"
 
 
 def test_training_lowers_the_loss_and_a_saved_adapter_comes_back_to_the_same_words(story):
