@@ -22,18 +22,15 @@ from typing import Any
 
 from envs.retail.database import DATA, Database, Record, Shop, canonical
 from envs.retail.generation.families import FAMILIES, Family
+from envs.retail.generation.identity import identify, identity_facts, identity_in_words
 from envs.retail.generation.index import SPLITS, ShopIndex, split_of
-from envs.retail.generation.requests import Case, Request
-from envs.retail.generation.wording import frame_for, identity_in_words
+from envs.retail.generation.requests import Case, Request, Unproven
+from envs.retail.generation.wording import frame_for
 from envs.retail.tasks import Action, Task, write_tasks
 from envs.retail.tools import TOOLS, WRITE, call
 
 LEVELS = (1, 2, 3, 4, 5)
 ATTEMPTS = 50  # of a task whose first draft proves unfit; more than a few means a shop that cannot serve it
-
-
-class Unproven(ValueError):
-    """A draft that does not hold: a gold call fails, nothing changes, an answer is given away."""
 
 
 class Generator:
@@ -44,11 +41,13 @@ class Generator:
             raise ValueError(f"levels are among {LEVELS}, not {tuple(levels)}")
         self.shop, self.seed, self.levels, self.split = shop, seed, tuple(levels), split
         self.index = ShopIndex(shop, split)
-        self._families = {level: self._possible(FAMILIES[level]) for level in set(levels)}
+        self._families = {level: self._possible(level) for level in set(levels)}
 
-    def _possible(self, families: Sequence[Family]) -> tuple[list[Family], list[int]]:
-        """The families this shop can serve, with their cumulated weights."""
-        found = [f for f in families if f.ability is None or self.index.orders_for.get(f.ability)]
+    def _possible(self, level: int) -> tuple[list[Family], list[int]]:
+        """The families of a level this shop can serve, with their cumulated weights."""
+        found = [f for f in FAMILIES[level] if f.ability is None or self.index.orders_for.get(f.ability)]
+        if not found:
+            raise ValueError(f"no order of this shop and split can serve level {level}; leave that level out")
         return found, list(itertools.accumulate(f.weight for f in found))
 
     def task(self, number: int) -> Task:
@@ -64,20 +63,19 @@ class Generator:
 
     def _draft(self, random: Random, number: int, level: int) -> Task:
         case, request = self._request(random, level)
-        by_email = request.identify == "email" or (request.identify != "name" and random.random() < 0.5)
+        by_email = not request.by_name and random.random() < 0.5
         hidden = level > 2 and (not request.finds or random.random() < 0.3)
         with_id = level <= 2 and any("user_id" in action.arguments for action in request.actions)
         identity = "" if hidden else identity_in_words(random, case.user, case.user_id, by_email, with_id)
-        facts = {**_identity_facts(case, by_email), **request.facts}
         writes = any(_writes(action) for action in request.actions)
         change = writes or request.refused or request.hand_over
         query = frame_for(number, self.seed, level, change).message(identity, request.words)
         return Task(
             id=f"gen-{self.seed}-{number}",
             query=query,
-            gold_actions=_distinct((_identify(case, by_email), *request.actions)),
+            gold_actions=_distinct((identify(case.user, by_email), *request.actions)),
             customer=case.user_id,
-            facts=facts,
+            facts={**identity_facts(case.user, by_email), **request.facts},
             outputs=request.outputs,
             level=level,
             split=split_of(case.user_id),
@@ -165,21 +163,6 @@ def _writes(action: Action) -> bool:
     return TOOLS[action.name].kind == WRITE
 
 
-def _identify(case: Case, by_email: bool) -> Action:
-    user = case.user
-    if by_email:
-        return Action("find_user_id_by_email", {"email": user["email"]})
-    return Action("find_user_id_by_name_zip", {**user["name"], "zip": user["address"]["zip"]})
-
-
-def _identity_facts(case: Case, by_email: bool) -> dict[str, str]:
-    user = case.user
-    name = f"{user['name']['first_name']} {user['name']['last_name']}"
-    return (
-        {"name": name, "email": user["email"]} if by_email else {"name": name, "zip": user["address"]["zip"]}
-    )
-
-
 def _distinct(actions: Sequence[Action]) -> tuple[Action, ...]:
     """The actions without look-ups that were made before."""
     kept: dict[str, Action] = {}
@@ -230,7 +213,10 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--data", type=Path, default=DATA, help="folder with users, products and orders")
     source.add_argument("--shop-seed", type=int, help="make the shop itself anew from this seed")
-    return parser.parse_args(argv)
+    options = parser.parse_args(argv)
+    if options.count < 0:
+        parser.error(f"--count is how many tasks to write, not {options.count}")
+    return options
 
 
 def _levels(text: str) -> tuple[int, ...]:

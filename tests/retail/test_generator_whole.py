@@ -88,6 +88,33 @@ def test_a_shop_without_orders_is_refused():
         next(generate(Shop(users, dict(shop.products), {})))
 
 
+def shop_of_one(fits, products: dict | None = None) -> Shop:
+    """Our shop with a single customer: the first whose orders are as wanted."""
+    ours = Shop.load()
+    users = ((i, u, {o: ours.orders[o] for o in u["orders"]}) for i, u in ours.users.items())
+    user_id, user, orders = next(one for one in users if fits(list(one[2].values())))
+    return Shop({user_id: user}, dict(ours.products) if products is None else products, orders)
+
+
+def test_nobody_s_own_order_is_called_somebody_else_s():
+    shop = shop_of_one(lambda orders: len(orders) >= 4)
+    families = [task.extra["family"] for task in first(generate(shop, levels=(3, 5)), 60)]
+    assert not [family for family in families if "someone else" in family]
+
+
+def test_a_shop_that_cannot_serve_a_level_is_told_which():
+    shop = shop_of_one(lambda orders: [order["status"] for order in orders] == ["processed"])
+    assert len(first(generate(shop, levels=(1, 2, 3)), 30)) == 30
+    with pytest.raises(ValueError, match="level 4; leave that level out"):
+        generate(shop)
+
+
+def test_a_shop_without_products_is_asked_about_none():
+    shop = shop_of_one(lambda orders: len(orders) >= 2, products={})
+    tasks = first(generate(shop, levels=(1, 3)), 60)
+    assert "product price" not in {task.extra["family"] for task in tasks}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [None, 12])
 def test_ten_thousand_tasks(seed):
@@ -126,6 +153,9 @@ def test_command_makes_another_shop(tmp_path):
 def test_command_says_what_is_wrong(tmp_path, capsys):
     assert run_generate(["--levels", "9", "--out", str(tmp_path / "x.jsonl")]) == 2
     assert "levels are among" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        run_generate(["--count", "-1", "--out", str(tmp_path / "x.jsonl")])
+    assert "how many tasks" in capsys.readouterr().err
     assert not (tmp_path / "x.jsonl").exists()
 
 

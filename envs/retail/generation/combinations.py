@@ -6,10 +6,19 @@ a hand-over at the very end). What cannot be told apart when asked for is said a
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from envs.retail.database import Record
-from envs.retail.generation import conditional, phrases, questions, refusals, swaps, writes
+from envs.retail.generation import (
+    conditional,
+    hand_overs,
+    phrases,
+    questions,
+    refusals,
+    second_choices,
+    swaps,
+    writes,
+)
+from envs.retail.generation.merging import merged
 from envs.retail.generation.requests import Case, Request, mention_method, read_profile
 from envs.retail.tasks import Action
 
@@ -24,13 +33,13 @@ WRITES: tuple[tuple[str, Build], ...] = (
     ("exchange", swaps.swap_items),
 )
 CONDITIONS: tuple[tuple[str, Build], ...] = (
-    ("choosy", conditional.swap_or_other),
-    ("choosy", conditional.swap_or_give_up),
+    ("choosy", second_choices.swap_or_other),
+    ("choosy", second_choices.swap_or_give_up),
     ("status decides", conditional.status_decides),
     ("refund decides", conditional.refund_decides),
     ("price decides", conditional.price_decides),
-    ("refund elsewhere", conditional.refund_elsewhere),
-    ("cancel a part", conditional.part_or_whole),
+    ("refund elsewhere", second_choices.refund_elsewhere),
+    ("cancel a part", second_choices.part_or_whole),
 )
 QUESTIONS: tuple[tuple[str, Build], ...] = (
     ("tracking", questions.tracking),
@@ -40,8 +49,6 @@ QUESTIONS: tuple[tuple[str, Build], ...] = (
     ("two items", questions.two_items),
     ("order", questions.product_price),
 )
-# One of these a conversation: "the same address as order …" must not be an address that is being changed.
-ADDRESSES = {writes.order_address}
 REFUSALS: tuple[tuple[str, Build], ...] = (
     ("too late", refusals.cancel_too_late),
     ("not delivered", refusals.return_too_early),
@@ -49,21 +56,6 @@ REFUSALS: tuple[tuple[str, Build], ...] = (
     ("choosy", refusals.sold_out),
     ("return", refusals.other_product),
     ("refund elsewhere", refusals.refund_not_allowed),
-)
-
-NEXT = (
-    "One more thing.",
-    "There's something else.",
-    "And another matter.",
-    "On top of that:",
-    "Besides that:",
-    "Apart from that:",
-    "While we're at it:",
-    "Also this:",
-    "And then:",
-    "A further point:",
-    "That's not all.",
-    "I have another request.",
 )
 
 
@@ -79,13 +71,13 @@ def several(case: Case, order: Record) -> Request:
     builds = [case.pick(fitting(case, order, WRITES))]
     orders: list[Record | None] = [order, *_others(case, order)[: case.random.choice((1, 1, 2))]]
     for other in orders[1:]:
-        kinds = [
-            build for build in fitting(case, other, WRITES) if build not in ADDRESSES or build not in builds
-        ]
+        kinds = fitting(case, other, WRITES)
+        if writes.order_address in builds:  # "the same address as order …": not one that is being changed
+            kinds = [build for build in kinds if build is not writes.order_address]
         if not kinds or case.random.random() < 0.25:
             kinds = fitting(case, other, QUESTIONS)
         builds.append(case.pick(kinds))
-    if len(builds) < 3 and not set(builds) & ADDRESSES and case.random.random() < 0.3:
+    if len(builds) < 3 and writes.order_address not in builds and case.random.random() < 0.3:
         builds.append(writes.default_address)
         orders.append(None)
     requests = [build(case, about) for build, about in zip(builds, orders, strict=True)]
@@ -93,13 +85,14 @@ def several(case: Case, order: Record) -> Request:
     return merged(case, requests, later=case.random.random() < 0.25)
 
 
-def _together(case: Case, **changes: Any) -> Case:
-    return replace(case, several=True, reason=case.pick(writes.REASONS), **changes)
+def _together(case: Case, quiet: bool = False) -> Case:
+    return replace(case, several=True, reason=case.pick(writes.REASONS), quiet=quiet)
 
 
-def _others(case: Case, *used: Record) -> list[Record]:
-    orders = [order for order in case.index.orders_of(case.user_id) if all(order is not one for one in used)]
-    orders = [order for order in orders if case.index.abilities[order["order_id"]]]
+def _others(case: Case, order: Record) -> list[Record]:
+    """The customer's other orders that something can be asked about, shuffled."""
+    orders = [other for other in case.index.orders_of(case.user_id) if other is not order]
+    orders = [other for other in orders if case.index.abilities[other["order_id"]]]
     case.random.shuffle(orders)
     return orders
 
@@ -182,7 +175,7 @@ def hardest(case: Case, order: Record) -> Request:
         requests.append(writes.default_address(case))
     if hands_over:
         case.random.shuffle(requests)
-        return merged(case, [*requests, refusals.hand_over(case)])
+        return merged(case, [*requests, hand_overs.hand_over(case)])
     requests.append(_refusal(case, others))
     if len(others) > 1 and case.random.random() < 0.3:
         requests.append(case.pick(fitting(case, others[1], QUESTIONS))(case, others[1]))
@@ -196,61 +189,3 @@ def _refusal(case: Case, others: Sequence[Record]) -> Request:
     if order is None or case.random.random() < 0.15:
         return refusals.someone_else(case)
     return case.pick(fitting(case, order, REFUSALS))(case, order)
-
-
-# ---- putting together ----
-
-
-def merged(case: Case, requests: Sequence[Request], *, later: bool = False) -> Request:
-    """Several requests as one: words in this order, facts that say which order they are about.
-
-    Args:
-        case: The case.
-        requests: In the order they are said; a hand-over must be the last.
-        later: Whether the last one is said only when the agent asks what else there is.
-    """
-    *first, last = requests
-    words, facts = [first[0].words], _merged_facts(requests)
-    links = case.random.sample(NEXT, len(requests))
-    words += [f"{link} {request.words}" for link, request in zip(links, first[1:], strict=False)]
-    found = [found for request in requests for found in request.finds]
-    if later:
-        facts["preferences"] = [*facts.get("preferences", ()), f"{links[-1]} {last.words}"]
-        found.append("second request")
-    else:
-        words.append(f"{links[-1]} {last.words}")
-    return Request(
-        family=" + ".join(request.family for request in requests),
-        words=" ".join(words),
-        actions=tuple(action for request in requests for action in request.actions),
-        outputs=tuple(dict.fromkeys(output for request in requests for output in request.outputs)),
-        facts=facts,
-        finds=tuple(dict.fromkeys(found)),
-        refused=any(request.refused for request in requests),
-        hand_over=any(request.hand_over for request in requests),
-    )
-
-
-def _merged_facts(requests: Sequence[Request]) -> dict[str, Any]:
-    facts: dict[str, Any] = {}
-    order_ids = [order_id for request in requests for order_id in request.facts.get("order_ids", ())]
-    wishes = [wish for request in requests for wish in request.facts.get("preferences", ())]
-    if order_ids:
-        facts["order_ids"] = list(dict.fromkeys(order_ids))
-    for key in ("reason", "payment_method", "address", "items"):
-        told = [(request.facts[key], _subject(request)) for request in requests if key in request.facts]
-        if len({text for text, _ in told}) == 1:
-            facts[key] = told[0][0]
-        elif told:
-            facts[key] = phrases.listed(f"{text} ({subject})" for text, subject in told)
-    if wishes:
-        facts["preferences"] = wishes
-    return facts
-
-
-def _subject(request: Request) -> str:
-    """What a fact is about, where several are told in one breath."""
-    for action in reversed(request.actions):
-        if "order_id" in action.arguments:
-            return f"for order {action.arguments['order_id']}"
-    return "for my profile"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from envs.retail.database import Record
-from envs.retail.generation import combinations, conditional, questions, refusals, swaps, writes
+from envs.retail.generation import combinations, conditional, hand_overs, questions, refusals, swaps, writes
 from envs.retail.generation.requests import Case, Request
 
 
@@ -67,7 +67,7 @@ LEVEL_3 = (
     Family(refusals.sold_out, "choosy", 2),
     Family(refusals.other_product, "return", 1),
     Family(refusals.refund_not_allowed, "refund elsewhere", 1),
-    Family(refusals.hand_over, None, 4),
+    Family(hand_overs.hand_over, None, 4),
 )
 LEVEL_4 = (
     Family(combinations.several, "one of several", 45),

@@ -12,10 +12,9 @@ from collections import Counter
 from functools import cached_property, lru_cache
 
 from envs.retail.database import Record, Shop
+from envs.retail.generation.abilities import abilities_of
 from envs.retail.generation.phrases import tellable
 
-# what makes an order fit for a request with an "if"
-CONDITIONS = frozenset({"choosy", "status decides", "refund decides", "price decides", "refund elsewhere"})
 SPLITS = ("train", "validation", "test")
 
 
@@ -38,7 +37,7 @@ class ShopIndex:
         if not order_ids:
             raise ValueError(f"the shop has no orders of customers in split {split!r}")
         self.order_ids = order_ids
-        self.abilities = {order_id: self._abilities(shop.orders[order_id]) for order_id in order_ids}
+        self.abilities = {order_id: abilities_of(self, shop.orders[order_id]) for order_id in order_ids}
         families = sorted(set().union(*self.abilities.values()))
         self.orders_for = {
             family: [order_id for order_id in order_ids if family in self.abilities[order_id]]
@@ -48,42 +47,24 @@ class ShopIndex:
     # ---- items and variants ----
 
     @cached_property
-    def variants(self) -> dict[str, Record]:
-        """Every variant by item id."""
-        return {
-            item_id: variant
-            for product in self.shop.products.values()
-            for item_id, variant in product["variants"].items()
-        }
-
-    @cached_property
     def swaps(self) -> dict[str, tuple[Record, ...]]:
         """The available variants of the same product, with the same kinds of options, for each item id."""
-        found = {}
-        for product in self.shop.products.values():
-            variants = [v for v in product["variants"].values() if v["options"]]
-            offered = [v for v in variants if v["available"]]
-            for variant in variants:
-                found[variant["item_id"]] = tuple(
-                    other
-                    for other in offered
-                    if other is not variant and other["options"].keys() == variant["options"].keys()
-                )
-        return found
+        return self._other_variants(available=True)
 
     @cached_property
     def sold_out(self) -> dict[str, tuple[Record, ...]]:
         """The variants that an item could be swapped for if only they were available, for each item id."""
+        return self._other_variants(available=False)
+
+    def _other_variants(self, available: bool) -> dict[str, tuple[Record, ...]]:
         found = {}
         for product in self.shop.products.values():
             variants = [v for v in product["variants"].values() if v["options"]]
+            others = [v for v in variants if v["available"] == available]
             for variant in variants:
+                kinds = variant["options"].keys()
                 found[variant["item_id"]] = tuple(
-                    other
-                    for other in variants
-                    if other is not variant
-                    and not other["available"]
-                    and other["options"].keys() == variant["options"].keys()
+                    other for other in others if other is not variant and other["options"].keys() == kinds
                 )
         return found
 
@@ -210,77 +191,3 @@ class ShopIndex:
         allowed = self.refund_methods(order)
         methods = self.owner(order)["payment_methods"]
         return [(wanted, other) for wanted in methods if wanted not in allowed for other in allowed]
-
-    # ---- what an order is good for ----
-
-    def _abilities(self, order: Record) -> frozenset[str]:
-        """The families of requests that this order can serve."""
-        if not order["items"] or not order["payment_history"]:
-            return frozenset()  # nothing to speak about
-        found = self._answerable(order)
-        if order["status"] == "pending" and len(order["payment_history"]) == 1:
-            found |= self._pending_abilities(order)
-        if order["status"] == "delivered" and self.refund_methods(order) and self.single_items(order):
-            found |= self._delivered_abilities(order)
-        if found & {"cancel", "return"} and len(self.owner(order)["orders"]) > 1:
-            found.add("one of several")
-        if found & CONDITIONS:
-            found.add("condition")
-            if "one of several" in found:
-                found.add("condition among several")
-            if len(self.owner(order)["orders"]) > 2:
-                found.add("condition among many")
-        return frozenset(found)
-
-    def _pending_abilities(self, order: Record) -> set[str]:
-        found = {"cancel", "address"}
-        if self.other_payers(order):
-            found.add("payment")
-        if self._can_swap(order):
-            found |= {"items"} | ({"choosy"} if self.choosy(order) else set())
-        if self.small_card(order):
-            found.add("card too small")
-        if self.gift_card_choice(order):
-            found.add("gift card or other")
-        if len(order["items"]) > 1 and self.single_items(order):
-            found.add("cancel a part")
-        if self.single_items(order):
-            found.add("status decides")
-        return found
-
-    def _delivered_abilities(self, order: Record) -> set[str]:
-        found = {"return", "status decides"}
-        if len(self.single_items(order)) > 1:
-            found.add("refund decides")
-        if self.refund_choices(order):
-            found.add("refund elsewhere")
-        if self._can_swap(order):
-            found |= {"exchange"} | ({"choosy"} if self.choosy(order) else set())
-            found |= {"price decides"} if self.dearer(order) else set()
-        return found
-
-    def _answerable(self, order: Record) -> set[str]:
-        """What can be asked about an order, with an answer that is not found by chance."""
-        single, total = self.single_items(order), order["payment_history"][0]["amount"]
-        found = (
-            {"order"} | ({"tracking"} if order["fulfillments"] else set()) | ({"item"} if single else set())
-        )
-        if any(tellable(item["price"]) for item in single):
-            found.add("priced item")
-        if tellable(total):
-            found.add("total")
-        if order["status"] in ("processed", "delivered"):
-            found.add("too late")
-        if order["status"] == "processed":
-            found.add("on its way")
-        if order["status"] in ("pending", "processed") and single:
-            found.add("not delivered")
-        if len(single) > 1:
-            found.add("two items")
-        if len(self.owner(order)["orders"]) > 1:
-            found.add("not the only order")
-        return found
-
-    def _can_swap(self, order: Record) -> bool:
-        """Whether some item can be swapped and some method needs no balance for it."""
-        return bool(self.swappable(order)) and bool(self.payers(order, float("inf")))

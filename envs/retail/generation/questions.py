@@ -95,7 +95,7 @@ PRODUCT_EXTREME = (
 
 def _about_order(
     case: Case, order: Record, name: str, templates: tuple[str, ...], output: str, item: Record | None = None
-):
+) -> Request:
     """A question about one order, answered by one text in its record."""
     mention = mention_order(case, order, hidden=1.0, but=(item["name"],) if item else ())
     named = {"item": phrases.item_name(item["name"])} if item else {}
@@ -148,7 +148,7 @@ def home_address(case: Case, order: None = None) -> Request:
 def email_on_file(case: Case, order: None = None) -> Request:
     """The e-mail address on file, for somebody who gave name and zip code."""
     words = case.say(EMAIL)
-    return Request("profile email", words, (read_profile(case),), (case.user["email"],), identify="name")
+    return Request("profile email", words, (read_profile(case),), (case.user["email"],), by_name=True)
 
 
 def mention_product(case: Case, product: Record) -> Mention:

@@ -1,4 +1,4 @@
-"""What must not be done, and what must be handed over: the right end changes nothing in the shop.
+"""What must not be done: the right end changes nothing in the shop.
 
 A refused request says what the customer settles for ("then leave it"), so that no offer turns it into
 something else. Where it is the whole task it often asks a question as well: silence does not solve that.
@@ -10,13 +10,14 @@ from envs.retail.generation.index import split_of
 from envs.retail.generation.requests import (
     Case,
     Request,
+    Unproven,
     mention_item,
     mention_method,
     mention_order,
     read_product,
     read_profile,
 )
-from envs.retail.generation.swaps import INTO, variant_in_words
+from envs.retail.generation.swaps import variant_in_words
 from envs.retail.generation.writes import REASON, REASONS
 from envs.retail.tasks import Action
 
@@ -43,9 +44,8 @@ def _refused(
 ) -> Request:
     """A request that is refused, with what the customer says to that and may want to know instead."""
     outputs: tuple[str, ...] = ()
-    answers = {"total": phrases.money_output(order["payment_history"][0]["amount"])}
-    if not phrases.tellable(order["payment_history"][0]["amount"]):
-        answers = {}
+    total = order["payment_history"][0]["amount"]
+    answers = {"total": phrases.money_output(total)} if phrases.tellable(total) else {}
     if order["fulfillments"]:
         answers["tracking"] = order["fulfillments"][0]["tracking_id"][0]
     if answers and not case.quiet and case.random.random() < 0.7:
@@ -138,6 +138,8 @@ def someone_else(case: Case, order: Record | None = None) -> Request:
         owner = case.shop.orders[other]["user_id"]
         if owner != case.user_id and split_of(owner) == split:
             break
+    else:
+        raise Unproven("nobody else of this split has an order")
     words = case.say(SOMEONE_ELSE, id=other, who=case.pick(WHO), what=case.pick(WHAT))
     words = f"{words} {case.pick(LEAVE[:3])}" if case.random.random() < 0.5 else words
     facts = {"order_ids": [other]}
@@ -164,9 +166,9 @@ def card_too_small(case: Case, order: Record) -> Request:
 
 
 ONLY_THIS = (
-    "I want to swap {item} in {order} {into} {variant}. Nothing else will do.",
-    "please swap {item} in {order} {into} {variant}; no other version, please.",
-    "the only thing I want is {item} in {order} swapped {into} {variant}.",
+    "I want to swap {item} in {order} for {variant}. Nothing else will do.",
+    "please swap {item} in {order} for {variant}; no other version, please.",
+    "the only thing I want is {item} in {order} swapped for {variant}.",
 )
 
 
@@ -179,7 +181,6 @@ def sold_out(case: Case, order: Record) -> Request:
         ONLY_THIS,
         item=mention_item(case, item),
         order=mention.words,
-        into=INTO["delivered"],
         variant=variant_in_words(case, item, variant),
     )
     reads = (*mention.reads, read_product(item["product_id"]))
@@ -225,56 +226,3 @@ def refund_not_allowed(case: Case, order: Record) -> Request:
     reads = (read_profile(case), *mention.reads)
     facts = {**mention.facts, **method.facts}
     return _refused(case, order, "refused: refund method", words, reads, facts)
-
-
-# ---- hand-overs: what no tool can do ----
-
-HAND_OVERS = (
-    (
-        "I need the email address on my account changed to a new one.",
-        "wants the account's email address changed",
-    ),
-    ("I got married and need my last name changed in my profile.", "wants the name in the profile changed"),
-    ("I want my account deleted for good.", "wants the account deleted"),
-    ("I forgot the password to your website and need it reset.", "needs a password reset"),
-    ("Please add a new credit card to my profile.", "wants a new credit card added to the profile"),
-    ("I have a coupon code that I want to use on a new order.", "wants a coupon used on a new order"),
-    ("I want to place a new order over this chat.", "wants to place a new order"),
-    (
-        "One of your employees was rude to me on the phone and I want to file a complaint.",
-        "complains about staff",
-    ),
-    ("I need an invoice with my company's tax number.", "needs an invoice with a tax number"),
-    ("I'd like to apply for a business account.", "wants a business account"),
-    ("I saw a lower price elsewhere and want a price match.", "asks for a price match"),
-    ("A device I bought years ago broke, and I want it repaired under warranty.", "wants a warranty repair"),
-    ("I want to talk about a partnership with your company.", "asks about a partnership"),
-    ("My gift card got lost and I need a replacement card.", "needs a lost gift card replaced"),
-    ("I was charged twice on my bank statement and want that investigated.", "reports a double bank charge"),
-    (
-        "Please put me through to a manager about your loyalty program.",
-        "wants a manager about the loyalty program",
-    ),
-    ("I want to buy gift cards for my whole team.", "wants to buy gift cards in bulk"),
-    (
-        "The parcel service damaged my door, and I want to make a claim.",
-        "claims damage by the parcel service",
-    ),
-)
-TO_A_PERSON = (
-    "",
-    "If you can't do that, please connect me with somebody who can.",
-    "A person may have to look at that.",
-    "I'd like to speak to a human about it.",
-    "Please pass me on if that's not your job.",
-)
-
-
-def hand_over(case: Case, order: Record | None = None) -> Request:
-    """Something no tool can do, so that a human agent must."""
-    words, summary = case.pick(HAND_OVERS)
-    user = case.user["name"]
-    text = f"{user['first_name']} {user['last_name']} ({case.user_id}) {summary}."
-    write = Action("transfer_to_human_agents", {"summary": text})
-    words = f"{words} {case.pick(TO_A_PERSON)}".strip()
-    return Request("hand-over", words, (write,), (), {}, ("policy",), hand_over=True)

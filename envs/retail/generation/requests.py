@@ -15,6 +15,10 @@ from envs.retail.generation.index import ShopIndex
 from envs.retail.tasks import Action
 
 
+class Unproven(ValueError):
+    """A draft that does not hold: a gold call fails, nothing changes, an answer is given away."""
+
+
 @dataclass(frozen=True)
 class Request:
     """One thing a customer wants."""
@@ -27,7 +31,7 @@ class Request:
     finds: tuple[str, ...] = ()  # what the agent must find out
     refused: bool = False  # the right thing is not to do it
     hand_over: bool = False  # it ends with a human agent
-    identify: str = ""  # "email" or "name" where only one of them makes sense
+    by_name: bool = False  # the customer must not be identified by e-mail
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,8 @@ class Case:
 
     def pick(self, options: Sequence[Any]) -> Any:
         """One of them by chance."""
+        if not options:
+            raise Unproven("the shop has nothing to choose from for this request")
         return self.random.choice(options)
 
     def say(self, templates: Sequence[str], **words: str) -> str:
@@ -70,9 +76,9 @@ def read_profile(case: Case) -> Action:
     return Action("get_user_details", {"user_id": case.user_id})
 
 
-def read_order(order: Record) -> Action:
+def read_order(order_id: str) -> Action:
     """Look at an order."""
-    return Action("get_order_details", {"order_id": order["order_id"]})
+    return Action("get_order_details", {"order_id": order_id})
 
 
 def read_product(product_id: str) -> Action:
@@ -111,19 +117,17 @@ def mention_order(
         by_status: Whether its status may tell; not where the customer does not seem to know it.
     """
     order_id = order["order_id"]
-    facts = {"order_ids": [order_id]}
+    facts, read = {"order_ids": [order_id]}, read_order(order_id)
     if case.stated or case.random.random() >= hidden:
-        return Mention(case.pick(("order {}", "my order {}")).format(order_id), (read_order(order),), facts)
+        return Mention(case.pick(("order {}", "my order {}")).format(order_id), (read,), facts)
     words = _descriptions(case, order, but, by_status)
     only_one = len(case.user["orders"]) == 1
     if words and (only_one or case.several or case.random.random() < 0.75):
         reads = (read_profile(case), *_search(case, order))
         return Mention(case.pick(words), reads, {}, ("order",))
     if case.several:  # asked for "the order number", the customer could not know for which request
-        return Mention(f"order {order_id}", (read_order(order),), facts)
-    return Mention(
-        case.pick(("one of my orders", "an order of mine")), (read_order(order),), facts, ("order id",)
-    )
+        return Mention(f"order {order_id}", (read,), facts)
+    return Mention(case.pick(("one of my orders", "an order of mine")), (read,), facts, ("order id",))
 
 
 def _descriptions(case: Case, order: Record, but: Sequence[str], by_status: bool) -> list[str]:
@@ -151,10 +155,7 @@ def _descriptions(case: Case, order: Record, but: Sequence[str], by_status: bool
 def _search(case: Case, order: Record) -> tuple[Action, ...]:
     """Look at the customer's orders one after the other until it is found."""
     order_ids = case.user["orders"]
-    return tuple(
-        Action("get_order_details", {"order_id": order_id})
-        for order_id in order_ids[: order_ids.index(order["order_id"]) + 1]
-    )
+    return tuple(map(read_order, order_ids[: order_ids.index(order["order_id"]) + 1]))
 
 
 # ---- which items, which method ----

@@ -1,4 +1,4 @@
-"""The frame of a customer's first message: greeting, small talk, who is writing, what they expect, thanks.
+"""The frame of a customer's first message: greeting, small talk, what they expect, thanks.
 
 A tone (polite, casual, brisk, chatty, annoyed) keeps a message of one piece. There are 2,000 frames a tone,
 10,000 in all, and tasks whose numbers differ by less than that never share one: no message comes twice.
@@ -10,8 +10,6 @@ A tone (polite, casual, brisk, chatty, annoyed) keeps a message of one piece. Th
 from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
-
-from envs.retail.database import Record
 
 
 @dataclass(frozen=True)
@@ -228,38 +226,3 @@ def _shuffled(place: int, keys: tuple[tuple[int, ...], ...]) -> int:
     for key in keys:
         left, right = right, (left + key[right]) % 100
     return left * 100 + right
-
-
-BY_EMAIL = (
-    "My email is {email}.",
-    "You can find me under {email}.",
-    "My account is registered to {email}.",
-    "I'm {name}, and my email address is {email}.",
-    "This is {name}, {email}.",
-    "It's {name} here, email {email}.",
-    "The email on my account is {email}.",
-    "My name is {name} and I signed up with {email}.",
-)
-BY_NAME_AND_ZIP = (
-    "My name is {name} and my zip code is {zip}.",
-    "I'm {name}, zip code {zip}.",
-    "This is {name} from {city}, zip {zip}.",
-    "{name} here, zip code {zip}.",
-    "You'll find me as {name}, zip code {zip}.",
-    "My name is {name}; I live in {city}, {zip}.",
-    "I'm {name} and my zip is {zip}.",
-    "The account is in the name of {name}, zip code {zip}.",
-)
-WITH_USER_ID = ("My user id is {user_id}.", "User id: {user_id}.", "The account's user id is {user_id}.")
-
-
-def identity_in_words(random: Random, user: Record, user_id: str, by_email: bool, with_id: bool) -> str:
-    """Who is writing, by e-mail or by name and zip code; the user id only where asked for."""
-    words = random.choice(BY_EMAIL if by_email else BY_NAME_AND_ZIP).format(
-        name=f"{user['name']['first_name']} {user['name']['last_name']}",
-        email=user["email"],
-        zip=user["address"]["zip"],
-        city=user["address"]["city"],
-        user_id=user_id,
-    )
-    return f"{words} {random.choice(WITH_USER_ID).format(user_id=user_id)}" if with_id else words

@@ -171,7 +171,7 @@ def _destination(case: Case, order: Record) -> tuple[Record, str, tuple[Action, 
         for other in case.index.orders_of(case.user_id):
             if other["address"] not in (order["address"], home):
                 words = f"the same address as order {other['order_id']}"
-                return other["address"], words, (read_order(other),), ("address",)
+                return other["address"], words, (read_order(other["order_id"]),), ("address",)
     address = phrases.new_address(case.random)
     if not case.stated and luck > 0.85 and not case.several:
         return address, "", (), ("address",)
@@ -237,7 +237,7 @@ def _new_home(case: Case) -> tuple[Record, str, tuple[Action, ...], tuple[str, .
         for order in case.index.orders_of(case.user_id):
             if order["address"] != home:
                 words = f"the one that order {order['order_id']} goes to"
-                return order["address"], words, (read_order(order),), ("address",)
+                return order["address"], words, (read_order(order["order_id"]),), ("address",)
     address = phrases.new_address(case.random)
     if not case.stated and not case.several:
         return address, "", (), ("address",)
