@@ -22,14 +22,13 @@ from pathlib import Path
 from typing import IO, Any
 
 from envs.retail.database import DATA, Shop
-from envs.retail.files import FileError, whole_file
+from envs.retail.files import FileError, json_line, whole_file
 from envs.retail.sources.apigen import apigen_conversations, recover_task
-from envs.retail.sources.rows import WRONG_SHAPE, Reject, rows
-from envs.retail.sources.tau_bench import SPLITS, iter_tau_bench_folder, tau_bench_task, tau_bench_tasks
+from envs.retail.sources.rows import WRONG_SHAPE, Reject, rejects_beside, rows
+from envs.retail.sources.tau_bench import iter_tau_bench_folder, tau_bench_task, tau_bench_tasks
 from envs.retail.tasks import Task
 
 __all__ = [
-    "SPLITS",
     "Reject",
     "apigen_conversations",
     "custom_tasks",
@@ -99,9 +98,7 @@ def _options(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--tasks", type=Path, help="apigen: where recovered tasks go")
     parser.add_argument("--data", type=Path, default=DATA, help="apigen: the shop to replay the calls in")
     options = parser.parse_args(argv)
-    options.rejects = options.rejects or options.out.with_name(
-        options.out.name.split(".")[0] + ".rejects.jsonl"
-    )
+    options.rejects = options.rejects or rejects_beside(options.out)
     if options.tasks and options.format != "apigen":
         parser.error("--tasks is for --format apigen; the other formats write their tasks to --out")
     paths = [path.resolve() for path in (options.source, options.out, options.rejects, options.tasks) if path]
@@ -126,7 +123,7 @@ def _with_tasks(
                     str(options.source), None, index, NO_TASK, str(error), row["messages"][-1]["content"]
                 )
             else:
-                tasks.write(json.dumps(task.to_json(), ensure_ascii=False) + "\n")
+                tasks.write(json_line(task.to_json()))
                 counts["tasks recovered"] += 1
 
 
@@ -136,10 +133,10 @@ def _write(row: Task | dict[str, Any] | Reject, out: IO[str], rejects: IO[str], 
         rejects.write(json.dumps(row.to_json()) + "\n")
         counts["conversations without a task" if row.kind == NO_TASK else f"rejected: {row.kind}"] += 1
     elif isinstance(row, Task):
-        out.write(json.dumps(row.to_json(), ensure_ascii=False) + "\n")
+        out.write(json_line(row.to_json()))
         counts[f"tasks, split {row.split or '(none)'}"] += 1
     else:
-        out.write(json.dumps(row, ensure_ascii=False) + "\n")
+        out.write(json_line(row))
         counts[f"conversations, {row['domain']}"] += 1
 
 

@@ -27,8 +27,9 @@ from envs.retail.doctor.checks import Case, examine
 from envs.retail.doctor.defects import ERROR, KINDS, WARNING, Report
 from envs.retail.doctor.examination import Examination
 from envs.retail.doctor.repairs import repair
-from envs.retail.files import FileError, whole_file
+from envs.retail.files import FileError, json_line, whole_file
 from envs.retail.importers import Reject, custom_tasks, tau_bench_tasks
+from envs.retail.sources.rows import rejects_beside
 from envs.retail.tasks import Task
 
 UNIQUE = "id made unique"
@@ -88,8 +89,7 @@ def _options(argv: list[str]) -> argparse.Namespace:
     options = parser.parse_args(argv)
     options.out = options.drop or options.fix
     if options.out:
-        default = options.out.with_name(options.out.name.split(".")[0] + ".rejects.jsonl")
-        options.rejects = options.rejects or default
+        options.rejects = options.rejects or rejects_beside(options.out)
         paths = [path.resolve() for path in (*options.files, options.out, options.rejects)]
         if len(set(paths)) < len(paths):
             parser.error("the files to read, the clean file and the rejects file must be different")
@@ -123,7 +123,10 @@ def _write_clean(shop: Shop, report: Report, options: argparse.Namespace) -> Non
         out = files.enter_context(whole_file(options.out))
         rejects = files.enter_context(whole_file(options.rejects))
         for record, done, good in _judged(shop, report, options):
-            (out if good else rejects).write(json.dumps(record, ensure_ascii=not good) + "\n")
+            if good:
+                out.write(json_line(record))
+            else:
+                rejects.write(json.dumps(record) + "\n")
             counts.update(["written", *done] if good else ["rejected"])
     print(f"\n{counts.pop('written', 0):,} tasks -> {options.out}")
     print(f"{counts.pop('rejected', 0):,} rejected, with reasons -> {options.rejects}")

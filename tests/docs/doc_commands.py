@@ -43,7 +43,7 @@ ELSEWHERE: dict[str, str] = {
     r"pipeline\.export --run mine": "needs a trained adapter: tests/model/test_export.py",
     r"pipeline\.rewards attack$": "half a minute: tests/attacks/test_attacks.py runs it on two tasks",
     r"pipeline\.chain --run mine -p OWN_FILE": "a minute: tests/test_notebooks_run.py does the same",
-    r"import --format tau-bench --in": "a download: tests/retail/test_importers.py has a small checkout",
+    r"import --format tau-bench --in": "a download: tests/retail/test_importers_tau_bench.py has a checkout",
     r"import --format apigen --in": "a download: tests/retail/test_importers_apigen.py has samples",
     r"benchmarks\.retail --against": "a download: tests/test_benchmarks.py has a stand-in",
     r"-m pytest tests/": "a part of the tests themselves",

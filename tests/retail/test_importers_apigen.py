@@ -8,10 +8,7 @@ import pytest
 from envs.retail.__main__ import main
 from envs.retail.database import Shop
 from envs.retail.environment import RetailEnv
-from envs.retail.importers import (
-    apigen_conversations,
-    recover_task,
-)
+from envs.retail.importers import Reject, apigen_conversations, recover_task
 from envs.retail.tasks import Action, read_tasks
 from envs.retail.tools import call, schemas
 
@@ -110,6 +107,39 @@ def test_import_apigen_counts_domains_tasks_and_rejects(tmp_path, capsys, shop, 
     assert (
         "2  conversations, retail" in printed and "1  tasks recovered" in printed and "5  rejected" in printed
     )
+
+
+DEEP = "[" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("tools", "made", "reason"),
+    [
+        (DEEP, "{}", "nested too deeply"),
+        ("[]", DEEP, "nested too deeply"),
+        ("[]", json.dumps({"name": "think", "arguments": DEEP}), "nested too deeply"),
+        ("[]", '{"name": "think", "arguments": {"thought": "\\ud83d"}}', "not Unicode"),
+        ("[]", '{"name": "think", "arguments": {"thought": NaN}}', "not a finite number"),
+        ("[]", '{"name": "think", "name": "calculate"}', "occurs twice"),
+    ],
+)
+def test_json_within_a_row_costs_that_row_only(tmp_path, cancelling, tools, made, reason):
+    turns = [{"from": "human", "value": "x"}, {"from": "function_call", "value": made}]
+    path = tmp_path / "apigen.json"
+    path.write_text(json.dumps([{"conversations": turns, "tools": tools}, cancelling]))
+    reject, kept = apigen_conversations(path)
+    assert isinstance(reject, Reject) and reason in reject.reason
+    assert kept["id"] == "apigen/1"
+
+
+def test_an_address_with_a_number_for_a_zip_code_can_be_told(tmp_path, shop):
+    user_id, user = next(iter(shop.users.items()))
+    arguments = {"user_id": user_id, **user["address"], "zip": 12345}
+    made = ("function_call", {"name": "modify_user_address", "arguments": arguments})
+    path = tmp_path / "apigen.json"
+    path.write_text(json.dumps([conversation(shop, ("human", "x"), made, ("observation", "ok"))]))
+    (row,) = apigen_conversations(path)
+    assert "12345" in recover_task(row, shop).facts["address"]
 
 
 def test_json_lines_are_read_as_well_as_a_list(tmp_path, cancelling):

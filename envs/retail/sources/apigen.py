@@ -17,7 +17,8 @@ from typing import Any
 
 from envs.retail.database import Shop
 from envs.retail.environment import STOP
-from envs.retail.sources.rows import WRONG_SHAPE, Reject, Row, rows, shortened
+from envs.retail.sources.rows import WRONG_SHAPE, Reject, rows, shortened
+from envs.retail.sources.strict_json import Decoder
 from envs.retail.tasks import Action, Task
 from envs.retail.tools import TOOLS, WRITE, call
 
@@ -35,11 +36,7 @@ def apigen_conversations(path: str | Path) -> Iterator[Conversation | Reject]:
         try:
             yield {"id": f"{path.name.split('.')[0]}/{position}", **_conversation(row.value)}
         except ValueError as error:
-            yield _rejected(path, row, str(error))
-
-
-def _rejected(path: Path, row: Row, reason: str) -> Reject:
-    return Reject(str(path), row.line, row.index, WRONG_SHAPE, reason, shortened(row.value))
+            yield Reject(str(path), row.line, row.index, WRONG_SHAPE, str(error), shortened(row.value))
 
 
 def _conversation(record: Any) -> Conversation:
@@ -56,7 +53,7 @@ def _conversation(record: Any) -> Conversation:
 
 def _tools(value: Any) -> list[dict[str, Any]]:
     """The tools in OpenAI's form; rows have a list or its JSON text, flat or already wrapped."""
-    tools = json.loads(value) if isinstance(value, str) and value.strip() else value or []
+    tools = _from_text(value, '"tools"') if isinstance(value, str) and value.strip() else value or []
     if not isinstance(tools, list):
         raise ValueError('"tools" must be a list, or the JSON text of one')
     found = []
@@ -113,22 +110,27 @@ def _turn(turn: Any, number: int) -> tuple[str, str]:
 
 
 def _function(value: str, number: int, declared: set[str]) -> dict[str, Any]:
-    try:
-        function = json.loads(value)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"turn {number}: the call is not JSON: {error}") from error
+    function = _from_text(value, f"turn {number}: the call")
     if isinstance(function, list) and len(function) == 1:
         function = function[0]
     if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
         raise ValueError(f'turn {number}: a call is one object with "name" and "arguments"')
     arguments = function.get("arguments", {})
     if isinstance(arguments, str):
-        arguments = json.loads(arguments or "{}")
+        arguments = _from_text(arguments or "{}", f"turn {number}: the arguments")
     if not isinstance(arguments, Mapping):
         raise ValueError(f"turn {number}: the arguments of {function['name']} must be an object")
     if declared and function["name"] not in declared:
         raise ValueError(f"turn {number}: calls {function['name']!r:.80}, which is not among the tools")
     return {"name": function["name"], "arguments": dict(arguments)}
+
+
+def _from_text(text: str, what: str) -> Any:
+    """The JSON value in a text of the row."""
+    value, fault = Decoder().whole(text)
+    if fault:
+        raise ValueError(f"{what}: {fault.reason}")
+    return value
 
 
 def recover_task(conversation: Conversation, shop: Shop) -> Task:
@@ -207,7 +209,7 @@ def _facts(calls: tuple[Action, ...], later: list[str]) -> dict[str, Any]:
             facts["payment_method"] = arguments["payment_method_id"]
         if "address1" in arguments:
             parts = ("address1", "address2", "city", "state", "zip", "country")
-            facts["address"] = ", ".join(arguments[part] for part in parts if arguments.get(part))
+            facts["address"] = ", ".join(str(arguments[part]) for part in parts if arguments.get(part))
     orders = [action.arguments["order_id"] for action in calls if "order_id" in action.arguments]
     wishes = [words for words in later if STOP not in words]
     return facts | ({"order_ids": list(dict.fromkeys(orders))} if orders else {}) | {"preferences": wishes}

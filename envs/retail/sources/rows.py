@@ -12,7 +12,6 @@ file are in memory, so a file of any size can be read.
 import codecs
 import gzip
 import json
-import math
 import re
 import zlib
 from collections.abc import Iterator
@@ -21,13 +20,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from envs.retail.files import FileError
+from envs.retail.sources.strict_json import Decoder, Fault
 
 ROW_LIMIT = 16 * 2**20  # characters; a longer row is rejected unread
 PIECE = 2**18
 EXCERPT = 200
 
-CUT, NOT_JSON, TOO_LONG, NOT_TEXT = "cut off", "not JSON", "too long", "not UTF-8"
-WRONG_SHAPE = "wrong shape"
+CUT, TOO_LONG, WRONG_SHAPE = "cut off", "too long", "wrong shape"
 
 
 class Row(NamedTuple):
@@ -56,18 +55,15 @@ class Reject:
         return place | {"kind": self.kind, "reason": self.reason, "row": shortened(self.row)}
 
 
-class Fault(NamedTuple):
-    """What is wrong with a row; `unfinished` if it might be right with more text after it."""
-
-    kind: str
-    reason: str
-    unfinished: bool = False
-
-
 def shortened(value: Any) -> str:
     """The beginning of a row, on one line."""
     text = value if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= EXCERPT else text[:EXCERPT] + f"… ({len(text):,} characters)"
+
+
+def rejects_beside(out: Path) -> Path:
+    """Where the rows go that were not taken, if nobody says: OUT.rejects.jsonl."""
+    return out.with_name(out.name.split(".")[0] + ".rejects.jsonl")
 
 
 def rows(path: str | Path) -> Iterator[Row | Reject]:
@@ -85,7 +81,7 @@ class _Source:
 
     def __init__(self, path: str | Path):
         self.path, self.text, self.at, self.line, self.fault = Path(path), "", 0, 1, ""
-        self.decode = _Decoder()
+        self.decode = Decoder()
         self._pieces = _pieces(self.path)
         if not self.more() and self.fault:
             raise FileError(path, None, f"cannot be read: {self.fault}")
@@ -123,7 +119,7 @@ class _Source:
 
 
 def _pieces(path: Path) -> Iterator[str]:
-    """The text in pieces; bytes that are not UTF-8 become lone surrogates, which `_fault` finds."""
+    """The text in pieces; bytes that are not UTF-8 become lone surrogates, which the decoder finds."""
     with path.open("rb") as raw:
         start = raw.read(2)
         raw.seek(0)
@@ -161,9 +157,7 @@ def _lines(source: _Source) -> Iterator[Row | Reject]:
 
 
 def _parsed(source: _Source, line: int, text: str, last: bool) -> Row | Reject:
-    value, end, fault = source.decode(text, 0)
-    if not fault and text[end:].strip():
-        fault = Fault(NOT_JSON, f"text after the end of the value: {text[end : end + 40]!r}")
+    value, fault = source.decode.whole(text)
     if not fault:
         return Row(line, None, value)
     return source.reject(line, None, CUT if last and fault.unfinished else fault.kind, fault.reason, text)
@@ -211,67 +205,3 @@ def _broken(source: _Source, line: int, index: int, end: int, fault: Fault, open
     elif fault.unfinished and not source.left:
         fault = Fault(CUT, f"the file ends inside this element: {source.fault or fault.reason}")
     return source.reject(line, index, fault.kind, fault.reason, start)
-
-
-class _Decoder:
-    """JSON as the standard has it: keys are unique, numbers finite, texts Unicode."""
-
-    def __init__(self) -> None:
-        self.wrong: list[str] = []
-        self.json = json.JSONDecoder(
-            object_pairs_hook=self._unique, parse_float=self._finite, parse_constant=self._finite
-        )
-
-    def __call__(self, text: str, at: int) -> tuple[Any, int, Fault | None]:
-        """A value, where it ends (0 if it does not), and what is wrong with it."""
-        self.wrong.clear()
-        try:
-            value, end = self.json.raw_decode(text, at)
-        except (ValueError, RecursionError) as error:
-            return None, 0, _fault(error, text, at)
-        if self.wrong:
-            return None, end, Fault(NOT_JSON, self.wrong[0])
-        if not _is_text(text[at:end]) or not _is_text_escaped(text[at:end], value):
-            return None, end, Fault(NOT_TEXT, "holds bytes or escapes that are not Unicode text")
-        return value, end, None
-
-    def _unique(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        value = dict(pairs)
-        if len(value) != len(pairs):
-            keys = [key for key, _ in pairs]
-            twice = next(key for key in keys if keys.count(key) > 1)
-            self.wrong.append(f"the key {twice!r:.80} occurs twice")
-        return value
-
-    def _finite(self, number: str) -> float:
-        value = float(number)
-        if not math.isfinite(value):
-            self.wrong.append(f"{number:.40} is not a finite number")
-        return value
-
-
-def _fault(error: Exception, text: str, at: int) -> Fault:
-    """Why a value could not be read. An error at the very end of the text may be gone when more is read."""
-    if isinstance(error, RecursionError):
-        return Fault(NOT_JSON, "nested too deeply")
-    message, place = getattr(error, "msg", str(error)), getattr(error, "pos", at)
-    unfinished = message.startswith("Unterminated string") or place >= len(text) - 12
-    kind = NOT_JSON if _is_text(text[at : place + 1]) else NOT_TEXT
-    return Fault(kind, f"not valid JSON: {message}, {place - at:,} characters into it", unfinished)
-
-
-def _is_text(text: str) -> bool:
-    """Whether nothing is left of bytes that were not UTF-8."""
-    try:
-        text.isascii() or text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-_HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
-
-
-def _is_text_escaped(text: str, value: Any) -> bool:
-    r"""Whether escapes such as \ud83d come in pairs: a half could not be written as UTF-8 again."""
-    return not _HALF_PAIR.search(text) or _is_text(json.dumps(value, ensure_ascii=False))

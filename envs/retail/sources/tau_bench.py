@@ -10,6 +10,7 @@ damaged one costs itself only, and only names and literals are ever looked at.
 
 import ast
 import io
+import json
 import tokenize
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 
 from envs.retail.files import FileError, read_lines
 from envs.retail.sources.rows import CUT, WRONG_SHAPE, Reject, rows, shortened
+from envs.retail.sources.strict_json import Decoder
 from envs.retail.tasks import Action, Task
 
 SPLITS = ("train", "dev", "test")
@@ -37,7 +39,7 @@ def tau_bench_task(record: Any, split: str, index: int) -> Task:
         id=f"{split}/{index}",
         query=record["instruction"],
         gold_actions=tuple(Action.from_json(action) for action in record["actions"]),
-        customer=str(record.get("user_id", "")),
+        customer=str(record.get("user_id") or ""),
         outputs=tuple(map(str, outputs)),
         split=split,
         extra={"source": "tau-bench", "index": index},
@@ -100,12 +102,16 @@ def _json_records(path: Path) -> Iterator[tuple[int, Any] | Reject]:
 
 def _python_records(path: Path) -> Iterator[tuple[int, Any] | Reject]:
     """(line, record) of each element of the first list that a Python file assigns to a name."""
-    text = _python_text(path)
+    text, decoder = _python_text(path), Decoder()
     for index, (line, element, fault) in enumerate(_list_elements(text)):
         try:
             if fault:
                 raise SyntaxError(fault)
             value = _literal(ast.parse(element, mode="eval").body)
+            # what JSON cannot hold could not be written again: infinity, half a surrogate pair
+            value, unfit = decoder.whole(json.dumps(value))
+            if unfit:
+                raise ValueError(unfit.reason)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             kind = CUT if fault else WRONG_SHAPE
             yield Reject(str(path), line, index, kind, f"{error!s:.300}", shortened(element))
@@ -177,7 +183,7 @@ def _literal(node: ast.AST) -> Any:
             return {keyword.arg: _literal(keyword.value) for keyword in keywords}
         case ast.List(elts=elements) | ast.Tuple(elts=elements):
             return [_literal(element) for element in elements]
-        case ast.Dict(keys=keys, values=values) if None not in keys:
+        case ast.Dict(keys=keys, values=values) if all(isinstance(key, ast.Constant) for key in keys):
             return {_literal(key): _literal(value) for key, value in zip(keys, values, strict=True)}
         case ast.Constant(value=str() | int() | float() | bool() | None as value):
             return value
