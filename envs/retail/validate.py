@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from envs.retail.database import DATA, Shop
-from envs.retail.doctor.checks import Case, examine
+from envs.retail.doctor.case import Case
+from envs.retail.doctor.checks import examine
 from envs.retail.doctor.defects import ERROR, KINDS, WARNING, Report
 from envs.retail.doctor.examination import Examination
 from envs.retail.doctor.repairs import repair

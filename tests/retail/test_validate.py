@@ -186,6 +186,15 @@ def test_leaks_are_errors_where_one_trains_and_warnings_where_one_tests(shop, go
     assert "leaked customer" not in names(shop, [trained, replace(held, split="train")])
 
 
+def test_leaks_are_listed_in_the_order_of_the_calls(shop, good):
+    order_ids = [order_id for order_id, order in shop.orders.items() if order["status"] == "delivered"][:8]
+    reads = tuple(Action("get_order_details", {"order_id": order_id}) for order_id in order_ids)
+    task = replace(good[0], gold_actions=reads, customer="", gold_final=None)
+    report = doctor(shop, [replace(task, split=split, id=split) for split in ("train", "test")])
+    leaks = [defect.detail.split()[0] for defect in report.defects if defect.name == "leaked order"]
+    assert leaks == order_ids
+
+
 # ---- the command ----
 
 

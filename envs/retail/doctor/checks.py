@@ -11,91 +11,21 @@ import itertools
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any
+from dataclasses import replace
 
-from envs.retail.database import Changes, Database, Shop
-from envs.retail.reach import appears, unreachable_arguments
+from envs.retail.doctor.case import Case, identity_told, owner_of, texts
+from envs.retail.generator import final_state
+from envs.retail.reach import unreachable_arguments
 from envs.retail.tasks import RESPOND, Action, Task
-from envs.retail.tools import TOOLS, WRITE, argument_fault, call
+from envs.retail.tools import TOOLS, WRITE, argument_fault
 
 Found = Iterator[tuple[str, str]]  # name of the defect (see defects.KINDS), detail
-
-
-@dataclass(frozen=True)
-class Case:
-    """A task whose gold actions have been run on fresh data."""
-
-    shop: Shop
-    task: Task
-    answers: tuple[str, ...]  # of each gold action; "" for words to the customer
-    database: Database
-
-    @classmethod
-    def of(cls, shop: Shop, task: Task) -> "Case":
-        """Run the gold actions of a task."""
-        database = shop.open()
-        answers = tuple(
-            "" if action.name == RESPOND else call(database, action.name, action.arguments)
-            for action in task.gold_actions
-        )
-        return cls(shop, task, answers, database)
-
-    @cached_property
-    def writes(self) -> tuple[Action, ...]:
-        """The gold actions that are to change something."""
-        return tuple(a for a in self.task.gold_actions if a.name in TOOLS and TOOLS[a.name].kind == WRITE)
-
-    @cached_property
-    def successes(self) -> tuple[Action, ...]:
-        """The tool calls among the gold actions that were not answered with an error."""
-        pairs = zip(self.task.gold_actions, self.answers, strict=True)
-        return tuple(a for a, answer in pairs if a.name in TOOLS and not answer.startswith("Error"))
-
-    @cached_property
-    def told(self) -> str:
-        """All that the customer says or can tell."""
-        return "\n".join([self.task.query, *_texts(self.task.facts)])
-
-    @cached_property
-    def owner(self) -> str:
-        """The customer; where the task does not say, whoever the gold calls are about."""
-        if self.task.customer:
-            return self.task.customer
-        return next(filter(None, (owner_of(self.shop, action) for action in self.task.gold_actions)), "")
-
-    def end(self, writes: tuple[Action, ...]) -> Changes:
-        """Where other writes would lead."""
-        database = self.shop.open()
-        for action in writes:
-            call(database, action.name, action.arguments)
-        return database.changes()
 
 
 def examine(case: Case) -> Found:
     """Every defect of one task, as (name, detail)."""
     for check in CHECKS:
         yield from check(case)
-
-
-def owner_of(shop: Shop, action: Action) -> str:
-    """Whose record an action is about, as far as its ids tell."""
-    order, user = action.arguments.get("order_id"), action.arguments.get("user_id")
-    if isinstance(order, str) and order in shop.orders:
-        return shop.orders[order]["user_id"]
-    return user if isinstance(user, str) and user in shop.users else ""
-
-
-def _texts(value: Any) -> Iterator[str]:
-    """Every text in facts, however nested."""
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list):
-        for element in value:
-            yield from _texts(element)
-    elif value is not None:
-        yield str(value)
 
 
 # ---- the gold actions ----
@@ -120,12 +50,8 @@ def _nothing(case: Case) -> Found:
 
 
 def _final(case: Case) -> Found:
-    from envs.retail.generator import final_state
-
-    given = case.task.gold_final
-    if not isinstance(given, dict) or not all(
-        key in case.shop.orders or key in case.shop.users for key in given
-    ):
+    given, orders, users = case.task.gold_final, case.shop.orders, case.shop.users
+    if not isinstance(given, dict) or any(key not in orders and key not in users for key in given):
         return  # another file's own form
     final = final_state(case.shop, case.database)
     if given != final:
@@ -216,15 +142,6 @@ def _people(case: Case) -> Found:
         )
 
 
-def identity_told(told: str, user: dict[str, Any]) -> bool:
-    """Whether a text holds the e-mail address, or both names and the zip code."""
-    low = told.lower()
-    if user["email"].lower() in low:
-        return True
-    names = (user["name"]["first_name"].lower(), user["name"]["last_name"].lower())
-    return all(appears(name, low) for name in names) and appears(user["address"]["zip"], told)
-
-
 # ---- the query ----
 
 _ORDER = re.compile(r"#?\bW\d{7}\b")
@@ -233,7 +150,7 @@ _USER = re.compile(r"\b[a-z]+_[a-z]+_\d{4}\b")
 
 
 def _ids(case: Case) -> Found:
-    used = set(_texts([action.arguments for action in case.task.gold_actions]))
+    used = set(texts([action.arguments for action in case.task.gold_actions]))
     orders = {"#" + found.lstrip("#") for found in _ORDER.findall(case.task.query)}
     methods = set(_METHOD.findall(case.task.query))
     theirs = set(case.shop.users.get(case.owner, {}).get("payment_methods", ()))

@@ -1,7 +1,7 @@
 """The kinds of defects a task file can have, and the doctor's report on one.
 
     report = doctor(Shop.load(), tasks)          # envs.retail.validate
-    report.clean, report.counts, report.ids["gold write fails"], print(report.table())
+    report.clean, report.ids["gold write fails"], print(report.table())
 
 An *error* makes the task unfit to train or test on; a *warning* may be meant, so a person should look; a
 *note* is only worth knowing.
@@ -74,11 +74,6 @@ class Defect:
     name: str
     detail: str
 
-    @property
-    def severity(self) -> str:
-        """error, warning or note."""
-        return KINDS[self.name].severity
-
 
 @dataclass(frozen=True)
 class Report:
@@ -94,11 +89,6 @@ class Report:
     def clean(self) -> bool:
         """Whether there is no error; warnings and notes may be."""
         return not any(KINDS[name].severity == ERROR for name in self.ids)
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """How many tasks have each kind of defect."""
-        return {name: len(ids) for name, ids in self.ids.items()}
 
     def table(self, shown: int = 10) -> str:
         """Counts by kind, the worst first, with the ids of the first `shown` tasks (0: all)."""

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from envs.retail.database import Shop, canonical
-from envs.retail.doctor.checks import Case, Found, examine
+from envs.retail.doctor.case import Case
+from envs.retail.doctor.checks import Found, examine
 from envs.retail.doctor.defects import DETAILS, ERROR, KINDS, Defect, Report
 from envs.retail.sources.rows import Reject
 from envs.retail.tasks import Action, Task
@@ -52,10 +53,9 @@ class Examination:
         self._note(position, self._again(case, position))
         if case.owner:
             self.customers[case.owner][task.split].append(position)
-        for order_id in {
-            order_id for order_id in map(_order, task.gold_actions) if order_id in self.shop.orders
-        }:
-            self.orders[order_id][task.split].append(position)
+        for order_id in dict.fromkeys(map(_order, task.gold_actions)):
+            if order_id in self.shop.orders:
+                self.orders[order_id][task.split].append(position)
 
     def repeats(self, case: Case) -> list[str]:
         """Only the errors that come from tasks seen before: duplicates."""

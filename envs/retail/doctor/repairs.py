@@ -11,8 +11,10 @@
 
 from dataclasses import replace
 
-from envs.retail.doctor.checks import Case, identity_told, owner_of
-from envs.retail.tasks import RESPOND, Action, Task
+from envs.retail.doctor.case import Case, identity_told, owner_of
+from envs.retail.generation.identity import identity_facts
+from envs.retail.generator import final_state
+from envs.retail.tasks import Action, Task
 from envs.retail.tools import READ, TOOLS
 
 
@@ -34,8 +36,7 @@ def _without_failing_reads(case: Case) -> Task:
 
 
 def _failing_read(action: Action, answer: str) -> bool:
-    is_read = action.name != RESPOND and action.name in TOOLS and TOOLS[action.name].kind == READ
-    return is_read and answer.startswith("Error")
+    return action.name in TOOLS and TOOLS[action.name].kind == READ and answer.startswith("Error")
 
 
 def _without_commas(case: Case) -> Task:
@@ -51,13 +52,10 @@ def _with_identity(case: Case) -> Task:
     user = case.shop.users.get(case.task.customer)
     if user is None or identity_told(case.told, user):
         return case.task
-    name = f"{user['name']['first_name']} {user['name']['last_name']}"
-    return replace(case.task, facts={**case.task.facts, "name": name, "zip": user["address"]["zip"]})
+    return replace(case.task, facts={**case.task.facts, **identity_facts(user, by_email=False)})
 
 
 def _with_final(case: Case) -> Task:
-    from envs.retail.generator import final_state
-
     if case.task.gold_final is not None:
         return case.task
     return replace(case.task, gold_final=final_state(case.shop, case.database))
