@@ -13,7 +13,6 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
-from typing import Any
 
 from envs.retail.catalogue import (
     CITIES,
@@ -24,12 +23,11 @@ from envs.retail.catalogue import (
     STREET_NAMES,
     ProductType,
 )
+from envs.retail.database import DATA, Record
 from envs.retail.files import whole_file
 
-Record = dict[str, Any]
 Table = dict[str, Record]
 
-DATA = Path(__file__).parent / "data"
 SEED = 7
 USERS = 500
 USERS_WITHOUT_ORDERS = 60
@@ -88,10 +86,8 @@ def _variants(random: Random, kind: ProductType, ids: Iterator[str]) -> list[Rec
     variants = []
     for place, chosen in enumerate(random.sample(everything, count)):
         options = {axis.name: axis.values[value] for axis, value in zip(kind.axes, chosen, strict=True)}
-        price = _price(random, kind, chosen, prices)
-        variants.append(
-            {"item_id": next(ids), "options": options, "available": place < available, "price": price}
-        )
+        price, in_stock = _price(random, kind, chosen, prices), place < available
+        variants.append({"item_id": next(ids), "options": options, "available": in_stock, "price": price})
     random.shuffle(variants)
     return variants
 
@@ -180,9 +176,8 @@ def make_orders(random: Random, users: Table, products: Table) -> Table:
     away = set(random.sample(range(len(statuses)), ELSEWHERE))
     second_homes = {user_id: _address(random) for user_id in users}  # one each, so that orders can share it
     orders = {}
-    for place, (status, user_id) in enumerate(
-        zip(statuses, _buyers(random, users, len(statuses)), strict=True)
-    ):
+    buyers = _buyers(random, users, len(statuses))
+    for place, (status, user_id) in enumerate(zip(statuses, buyers, strict=True)):
         order_id = f"#W{next(order_ids)}"
         items = _items(random, products)
         orders[order_id] = {
@@ -216,16 +211,17 @@ def _items(random: Random, products: Table) -> list[Record]:
         others = [other for other in product["variants"].values() if other is not variant]
         pairs.append((product, variant if luck < 0.02 else random.choice(others)))
         random.shuffle(pairs)
-    return [
-        {
-            "name": product["name"],
-            "product_id": product["product_id"],
-            "item_id": variant["item_id"],
-            "price": variant["price"],
-            "options": dict(variant["options"]),
-        }
-        for product, variant in pairs
-    ]
+    return [_item(product, variant) for product, variant in pairs]
+
+
+def _item(product: Record, variant: Record) -> Record:
+    return {
+        "name": product["name"],
+        "product_id": product["product_id"],
+        "item_id": variant["item_id"],
+        "price": variant["price"],
+        "options": dict(variant["options"]),
+    }
 
 
 def _parcel(items: list[Record], tracking_id: str) -> Record:
@@ -247,9 +243,7 @@ def main() -> None:
     """Write the shop's three files."""
     parser = argparse.ArgumentParser(description="Make the shop's data from a seed.")
     parser.add_argument("--seed", type=int, default=SEED, help="which shop (default: %(default)s, ours)")
-    parser.add_argument(
-        "--out", type=Path, default=DATA, help="folder for the three files (default: the shop's own)"
-    )
+    parser.add_argument("--out", type=Path, default=DATA, help="where they go (default: our shop's folder)")
     arguments = parser.parse_args()
     if arguments.seed != SEED and arguments.out.resolve() == DATA.resolve():
         parser.error(f"the project's own shop is seed {SEED}; give another seed's files a folder with --out")

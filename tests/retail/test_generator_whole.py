@@ -5,48 +5,21 @@ import json
 import re
 
 import pytest
+from task_plays import first, play, say, shop_named, solution
 
 from benchmarks.generator import measure
 from envs.retail.database import Shop
-from envs.retail.environment import RetailEnv
 from envs.retail.generation.index import SPLITS, split_of
-from envs.retail.generation.wording import FRAMES, frame_for
 from envs.retail.generator import LEVELS, generate, run_generate
 from envs.retail.make_shop import make_shop
 from envs.retail.reach import unreachable_arguments
-from envs.retail.tasks import Action, Task, read_tasks
-
-
-def first(tasks, count: int) -> list[Task]:
-    """The first so many tasks."""
-    return list(itertools.islice(tasks, count))
+from envs.retail.tasks import read_tasks
 
 
 @pytest.fixture(scope="module", params=["ours", "made anew"])
 def shop(request) -> Shop:
     """Two shops: ours, and one from another seed."""
-    return Shop.load() if request.param == "ours" else Shop(**make_shop(11))
-
-
-def play(shop: Shop, task: Task, actions: list[Action]) -> tuple[float, list[str]]:
-    """Take the actions in a fresh episode; returns the reward and what was answered."""
-    env = RetailEnv(shop, task)
-    env.reset()
-    answers = [env.step(action).observation for action in actions]
-    return env.score().reward, answers
-
-
-def say(*words: str) -> Action:
-    return Action("respond", {"content": " ".join(words)})
-
-
-def test_frames_differ_for_ten_thousand_tasks():
-    assert FRAMES == 10_000
-    for level, change in ((1, False), (2, True), (3, False), (3, True)):
-        frames = {
-            frame_for(n, "any", level, change).message("I.", "R.").replace("I. R.", "") for n in range(FRAMES)
-        }
-        assert len(frames) == FRAMES
+    return shop_named(request.param)
 
 
 def test_splits_share_no_customer_and_no_order(shop):
@@ -123,10 +96,7 @@ def test_ten_thousand_tasks(seed):
     for task in first(generate(shop, seed=90210), 10_000):
         queries.add(task.query)
         assert unreachable_arguments(shop, task) == [], (task.id, task.query)
-        ends = (
-            [] if task.gold_actions[-1].name == "transfer_to_human_agents" else [say("Done.", *task.outputs)]
-        )
-        reward, answers = play(shop, task, [*task.gold_actions, *ends])
+        reward, answers = play(shop, task, solution(task))
         assert reward == 1.0 and not [a for a in answers if a.startswith("Error")], (task.id, task.query)
         refusals += (refused := bool(task.extra.get("refusal")))
         assert refused or play(shop, task, [say(task.query)])[0] == 0.0, (task.id, task.query)

@@ -5,16 +5,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from task_plays import FIXTURE, needs_fixture
 
 from envs.retail.__main__ import main
 from envs.retail.files import FileError
 from envs.retail.importers import Reject, iter_tau_bench_folder, tau_bench_task, tau_bench_tasks
 from envs.retail.tasks import Action, Task, read_tasks
-
-FIXTURE = Path(__file__).parents[3] / "shared" / "fixtures" / "tau_bench_retail"
-needs_fixture = pytest.mark.skipif(
-    not FIXTURE.exists(), reason="the tau-bench fixture is not beside the project"
-)
 
 
 def parted(rows) -> tuple[list[str], list[Reject]]:

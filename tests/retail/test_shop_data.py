@@ -1,17 +1,15 @@
-"""The shop's data: the public formats, agreement between the tables, a realistic mix, the same every time."""
+"""The shop's data: the public formats, agreement between the tables, a realistic mix."""
 
-import gzip
-import json
 import re
-import subprocess
-import sys
 from collections import Counter, defaultdict
 from pathlib import Path
 
 import pytest
 
 from envs.retail.catalogue import CITIES, FIRST_NAMES, LAST_NAMES, PRODUCT_TYPES
-from envs.retail.make_shop import DATA, make_shop, write_shop
+from envs.retail.database import DATA
+from envs.retail.files import read_json
+from envs.retail.make_shop import make_shop
 
 ROOT = Path(__file__).resolve().parents[2]
 FIXTURE = ROOT.parent / "shared" / "fixtures" / "tau_bench_retail"
@@ -25,13 +23,8 @@ METHOD = {
 }
 
 
-def read_shop(folder: Path, suffix: str = "") -> dict:
-    opener = gzip.open if suffix else open
-    shop = {}
-    for name in TABLES:
-        with opener(folder / f"{name}.json{suffix}", "rt", encoding="utf-8") as file:
-            shop[name] = json.load(file)
-    return shop
+def read_shop(folder: Path, suffix: str = ".json") -> dict:
+    return {name: read_json(folder / f"{name}{suffix}") for name in TABLES}
 
 
 # seed 25 draws one order number twice and must not use it twice
@@ -39,11 +32,6 @@ def read_shop(folder: Path, suffix: str = "") -> dict:
 def shop(request) -> dict:
     """Our shop as it lies in the repository, and shops of other seeds: all must be valid."""
     return read_shop(DATA) if isinstance(request.param, str) else make_shop(request.param)
-
-
-@pytest.fixture(scope="module")
-def ours() -> dict:
-    return read_shop(DATA)
 
 
 def variants(shop: dict) -> dict:
@@ -56,73 +44,6 @@ def methods(shop: dict) -> list:
 
 def is_money(amount: object) -> bool:
     return type(amount) is float and amount > 0 and amount == round(amount, 2)
-
-
-# ---- made from a seed ----
-
-
-def test_the_command_writes_the_committed_files_byte_by_byte(tmp_path):
-    command = [sys.executable, "-m", "envs.retail.make_shop", "--seed", "7", "--out", str(tmp_path)]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    for name in TABLES:
-        assert (tmp_path / f"{name}.json").read_bytes() == (DATA / f"{name}.json").read_bytes()
-
-
-def test_the_default_shop_is_the_one_in_the_files(ours):
-    made = make_shop()
-    assert [(table, list(rows.items())) for table, rows in made.items()] == [
-        (table, list(rows.items())) for table, rows in ours.items()
-    ]
-
-
-def test_the_files_are_small_and_hold_one_record_a_line():
-    assert sum((DATA / f"{name}.json").stat().st_size for name in TABLES) < 2_000_000
-    for name in TABLES:
-        lines = (DATA / f"{name}.json").read_text(encoding="utf-8").splitlines()
-        records = [json.loads("{" + line.rstrip(",") + "}") for line in lines[1:-1]]
-        assert [lines[0], lines[-1]] == ["{", "}"]
-        assert all(len(record) == 1 for record in records)
-
-
-def test_another_seed_is_another_shop_and_the_same_seed_the_same(ours):
-    first, second = make_shop(11), make_shop(11)
-    assert first == second
-    for table in TABLES:
-        assert not first[table].keys() & ours[table].keys()
-    assert not variants(first).keys() & variants(ours).keys()
-
-
-def test_records_share_nothing_that_a_change_could_leak_through():
-    shop = make_shop(3)
-    order = next(iter(shop["orders"].values()))
-    before = json.dumps([shop["users"], shop["products"]])
-    order["address"]["zip"] = "changed"
-    order["items"][0]["options"].clear()
-    assert json.dumps([shop["users"], shop["products"]]) == before
-
-
-def test_another_seed_does_not_overwrite_our_shop_by_accident():
-    command = [sys.executable, "-m", "envs.retail.make_shop", "--seed", "8"]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert result.returncode == 2
-    assert "--out" in result.stderr
-
-
-def test_writing_reads_back_as_it_was(tmp_path):
-    shop = make_shop(5)
-    write_shop(shop, tmp_path)
-    assert read_shop(tmp_path) == shop
-
-
-def test_a_shop_needs_nothing_but_the_standard_library():
-    code = (
-        "import sys; before = set(sys.modules); from envs.retail.make_shop import make_shop; make_shop(1);"
-        "print({name.partition('.')[0] for name in set(sys.modules) - before} - sys.stdlib_module_names)"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True
-    )
-    assert result.stdout.strip() == "{'envs'}"
 
 
 # ---- customers ----
@@ -367,10 +288,10 @@ def test_gift_cards_can_pay_for_some_orders_and_not_for_others(shop):
 # ---- not tau-bench's ----
 
 
-def test_nothing_is_taken_from_the_public_shop(ours):
+def test_nothing_is_taken_from_the_public_shop():
     if not (FIXTURE / "orders.json.gz").exists():
         pytest.skip("the public shop's data is not beside this repository (shared/fixtures/tau_bench_retail)")
-    public = read_shop(FIXTURE, ".gz")
+    ours, public = read_shop(DATA), read_shop(FIXTURE, ".json.gz")
     for table in TABLES:
         assert not ours[table].keys() & public[table].keys()
     assert not variants(ours).keys() & variants(public).keys()

@@ -1,9 +1,9 @@
 """The doctor finds exactly what is known to be wrong with tau-bench's own tasks."""
 
 import json
-from pathlib import Path
 
 import pytest
+from task_plays import FIXTURE, needs_fixture
 
 from envs.retail.__main__ import main
 from envs.retail.database import Shop
@@ -11,11 +11,6 @@ from envs.retail.doctor.defects import Report
 from envs.retail.importers import iter_tau_bench_folder
 from envs.retail.tasks import read_tasks
 from envs.retail.validate import doctor
-
-FIXTURE = Path(__file__).parents[3] / "shared" / "fixtures" / "tau_bench_retail"
-needs_fixture = pytest.mark.skipif(
-    not FIXTURE.exists(), reason="the tau-bench fixture is not beside the project"
-)
 
 
 @pytest.fixture(scope="module")
@@ -28,58 +23,11 @@ def indices(report: Report, name: str, split: str) -> list[int]:
 
 
 FAILING = [24, 27, 81, 148, 161, 214, 229, 252, 253, 288, 314, 349, 351, 369, 376, 427, 431, 441, 469]
-SAME_ITEM = [
-    *(
-        5,
-        7,
-        8,
-        10,
-        22,
-        34,
-        35,
-        42,
-        53,
-        55,
-        64,
-        70,
-        130,
-        136,
-        142,
-        144,
-        145,
-        150,
-        154,
-        192,
-        206,
-        244,
-        267,
-        268,
-    ),
-    *(
-        288,
-        290,
-        305,
-        321,
-        328,
-        331,
-        334,
-        337,
-        353,
-        361,
-        368,
-        376,
-        389,
-        395,
-        402,
-        410,
-        412,
-        416,
-        444,
-        451,
-        464,
-    ),
-    *(473, 497),
-]
+SAME_ITEM_TRAIN = """
+5 7 8 10 22 34 35 42 53 55 64 70 130 136 142 144 145 150 154 192 206 244 267 268 288 290 305 321 328 331
+334 337 353 361 368 376 389 395 402 410 412 416 444 451 464 473 497
+"""
+SAME_ITEM = [int(index) for index in SAME_ITEM_TRAIN.split()]
 
 
 @needs_fixture
