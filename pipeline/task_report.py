@@ -3,6 +3,7 @@
 examples_table(tasks, per_level=2)
 plot_tasks(tasks)
 plot_lengths(report)
+show_row(row)          # what of a training row is trained; show_tokens(row, tokenizer) token by token
 split_table(tasks)     # customers and orders of each split, and how many it shares with the others
 """
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 BLUE, GREY = "#4a90d9", "#9aa5b1"
 _COLOURS = {True: "background:#4caf5040", False: "color:#888"}  # what is trained, what is given
 _BOX = "border:1px solid #8884;border-radius:3px;padding:0 2px;margin:1px;display:inline-block"
-_LEGEND = (("trained", True), ("given", False))
 _ORDER_ID = re.compile(r"#W\d{7}")
 
 
@@ -93,9 +93,8 @@ def show_row(row: Row, longest: int = 700) -> HTML:
     for piece in row.pieces:
         text = piece.text if piece.trained or len(piece.text) <= longest else _middle_cut(piece.text, longest)
         parts.append(f'<span style="{_COLOURS[piece.trained]}">{html.escape(text)}</span>')
-    legend = (
-        '<p><span style="background:#4caf5040">trained</span> · <span style="color:#888">given</span></p>'
-    )
+    trained, given = (f'<span style="{_COLOURS[is_trained]}">' for is_trained in (True, False))
+    legend = f"<p>{trained}trained</span> · {given}given</span></p>"
     style = "white-space:pre-wrap;font:12px/1.5 monospace;max-width:60em;overflow-wrap:anywhere"
     return HTML(f'{legend}<div class="{PLAIN}" style="{style}">{"".join(parts)}</div>')
 
@@ -108,7 +107,7 @@ def show_tokens(row: Row, tokenizer: Any, last: int = 160) -> HTML:
     pairs = list(zip(tokens["input_ids"], tokens["completion_mask"], strict=True))
     shown = [(_visible(tokenizer.decode([token])), _COLOURS[bool(mask)]) for token, mask in pairs[-last:]]
     boxes = "".join(f'<span style="{colour};{_BOX}">{text}</span>' for text, colour in shown)
-    count = f"{len(pairs)} tokens, {sum(mask for _, mask in pairs)} of them trained; the last {last}:"
+    count = f"{len(pairs)} tokens, {sum(mask for _, mask in pairs)} of them trained; the last {len(shown)}:"
     return HTML(
         f'<p>{count}</p><div class="{PLAIN}" style="font:12px/2 monospace;max-width:60em">{boxes}</div>'
     )

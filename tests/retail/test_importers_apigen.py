@@ -122,6 +122,7 @@ DEEP = "[" * 100_000
         ("[]", '{"name": "think", "arguments": {"thought": NaN}}', "not a finite number"),
         ("[]", '{"name": "think", "name": "calculate"}', "occurs twice"),
     ],
+    ids=["deep tools", "deep call", "deep arguments", "half a character", "NaN", "a key twice"],
 )
 def test_json_within_a_row_costs_that_row_only(tmp_path, cancelling, tools, made, reason):
     turns = [{"from": "human", "value": "x"}, {"from": "function_call", "value": made}]

@@ -78,15 +78,10 @@ class Swap:
 
 def swap_items(case: Case, order: Record) -> Request:
     """Swap one or two items of a pending or delivered order."""
-    return swapped(case, order, choose_swaps(case, order))
-
-
-def choose_swaps(case: Case, order: Record, count: int = 0) -> list[Swap]:
-    """Which items are swapped for what; with the changes in words."""
     items = case.index.swappable(order)
-    count = min(len(items), count or (2 if case.random.random() < 0.3 else 1))
+    count = min(len(items), 2 if case.random.random() < 0.3 else 1)
     places = sorted(case.random.sample(range(len(items)), count))
-    return [_swap(case, items[place], INTO[order["status"]]) for place in places]
+    return swapped(case, order, [_swap(case, items[place], INTO[order["status"]]) for place in places])
 
 
 def _swap(case: Case, item: Record, into: str) -> Swap:
