@@ -88,6 +88,19 @@ def test_a_shop_without_products_is_asked_about_none():
     assert "product price" not in {task.extra["family"] for task in tasks}
 
 
+def test_a_shop_of_cheap_things_without_parcels_is_served():
+    ours, cheap = make_shop(), []
+    cheap += [item for order in ours["orders"].values() for item in order["items"]]
+    cheap += [variant for product in ours["products"].values() for variant in product["variants"].values()]
+    for record in cheap:
+        record["price"] = 1.25
+    for order in ours["orders"].values():
+        del order["fulfillments"]
+    queries = [task.query for task in first(generate(Shop(**ours)), 500)]
+    assert any("or more" in query for query in queries)
+    assert not [query for query in queries if re.search(r"\$(-|0\b)", query) or "tracking" in query]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [None, 12])
 def test_ten_thousand_tasks(seed):

@@ -69,7 +69,9 @@ def _delivered_abilities(index: ShopIndex, order: Record) -> set[str]:
 def _answerable(index: ShopIndex, order: Record) -> set[str]:
     """What can be asked about an order, with an answer that is not found by chance."""
     single, total = index.single_items(order), order["payment_history"][0]["amount"]
-    found = {"order"} | ({"tracking"} if order["fulfillments"] else set()) | ({"item"} if single else set())
+    found = (
+        {"order"} | ({"tracking"} if order.get("fulfillments") else set()) | ({"item"} if single else set())
+    )
     if any(tellable(item["price"]) for item in single):
         found.add("priced item")
     if tellable(total):

@@ -97,7 +97,8 @@ def refund_decides(case: Case, order: Record) -> Request:
     first, second = (case.index.single_items(order)[place] for place in places)
     total = round(first["price"] + second["price"], 2)
     enough = case.random.random() < 0.5
-    limit = int(total) - case.random.randrange(0, 9) if enough else int(total) + case.random.randrange(1, 10)
+    distance = -case.random.randrange(0, 9) if enough else case.random.randrange(1, 10)
+    limit = max(1, int(total) + distance)
     original = order["payment_history"][0]["payment_method_id"]
     mention = mention_order(case, order, but=(first["name"], second["name"]))
     names = {"first": phrases.item_name(first["name"]), "second": phrases.item_name(second["name"])}

@@ -46,7 +46,7 @@ def _refused(
     outputs: tuple[str, ...] = ()
     total = order["payment_history"][0]["amount"]
     answers = {"total": phrases.money_output(total)} if phrases.tellable(total) else {}
-    if order["fulfillments"]:
+    if order.get("fulfillments"):
         answers["tracking"] = order["fulfillments"][0]["tracking_id"][0]
     if answers and not case.quiet and case.random.random() < 0.7:
         kind = case.pick(sorted(answers))
