@@ -6,8 +6,8 @@
     python -m envs.retail generate --seed 7 --count 100 --levels 1,2 --split train --out tasks.jsonl
     python -m envs.retail generate --shop-seed 11 --count 100 --out tasks.jsonl   # over a shop made anew
 
-Task n depends on the seed and n only, so a task can be made again alone (`Generator.task`), and splits are by
-customer, so that train, validation and test share no user and no order.
+Over the same shop, levels and split, task n depends on the seed and n only, so a task can be made again alone
+(`Generator.task`). Splits are by customer, so that train, validation and test share no user and no order.
 """
 
 import argparse
