@@ -189,8 +189,10 @@ class ScriptedCustomer:
         missing = [topic for topic in _IN_QUERY if topic in asked and topic not in dict(known)]
         told = [wish for index, wish in enumerate(self._preferences()) if index in self._told]
         sentences = _sentences(known)
+        if "items" in missing and not told and (wish := self._next_wish(fallbacks=True)):
+            told = [wish]
         if asked & {"items", "wish"}:
-            sentences += told or [wish for wish in [self._next_wish(True)] if wish and "items" in missing]
+            sentences += told
         repeat = [topic for topic in missing if self._query and _IN_QUERY[topic].search(self._query)]
         if repeat:
             sentences.append(self._query if repeat == ["wish"] else f"As I said: {self._query}")

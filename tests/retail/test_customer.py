@@ -241,6 +241,13 @@ def test_a_told_fallback_belongs_to_the_items_from_then_on():
     assert ITEMS in reply.lower() and FALLBACK in reply
 
 
+@pytest.mark.parametrize("question", ["Which items would you like to exchange?", "How can I help you today?"])
+def test_a_wish_that_a_question_did_not_bring_up_is_kept(question):
+    scripted = customer(**FACTS, preferences=[WISH])
+    assert WISH not in scripted.step(question)
+    assert scripted.step("The exchange has been requested. Anything else?") == WISH
+
+
 def test_a_question_about_identity_is_answered_before_any_wish():
     scripted = customer(**FACTS, preferences=[FALLBACK])
     assert (
