@@ -141,9 +141,9 @@ class View:
         self._texts: dict[tuple[str, str], str] = {}
         self._canonical: Changes = {}
 
-    def commit(self, **tables: Mapping[str, Record] | None) -> None:
+    def commit(self, **tables: Mapping[str, Record]) -> None:
         """Put new records in place: all of them, or none where one cannot be written as JSON."""
-        new = [(table, key, one) for table, records in tables.items() for key, one in (records or {}).items()]
+        new = [(table, key, one) for table, records in tables.items() for key, one in records.items()]
         texts = {(table, key): self.shop.printed[table].changed(key, record) for table, key, record in new}
         canonicals = {
             (table, key): self.shop.canonical[table].changed(key, record) for table, key, record in new
