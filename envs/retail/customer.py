@@ -1,4 +1,4 @@
-"""The customer an agent talks to: scripted (the default, deterministic) or played by a language model.
+"""The scripted customer an agent talks to: deterministic, and tells what it is asked for.
 
     customer = ScriptedCustomer()
     customer.reset(task)                                    # "I'd like to cancel order #W1234567."
@@ -14,7 +14,7 @@ customer out of training and measurements. It knows `task.query` and `task.facts
                     agent asks what else is wanted; "if that is not possible, ..." not after a success
     confirm         "yes" (default), "no", or the words to say; confirm_note is said along with it
 
-`LLMCustomer` (see `llm_customer.py`) has the same methods and any OpenAI-compatible endpoint behind it.
+`envs.retail.llm_customer` has a customer with the same methods that a language model plays.
 """
 
 import copy
@@ -22,12 +22,9 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from envs.retail.environment import STOP, Customer
+from envs.retail.environment import STOP
 from envs.retail.hearing import Heard, hear
-from envs.retail.llm_customer import CustomerError, LLMCustomer
 from envs.retail.tasks import Task
-
-__all__ = ["STOP", "Customer", "CustomerError", "LLMCustomer", "ScriptedCustomer"]
 
 MAX_TURNS = 24  # then the customer leaves, whatever the agent does
 PATIENCE = 3  # messages in a row that neither ask nor report anything

@@ -26,8 +26,6 @@ from envs.retail.endpoint import OPENAI, ChatEndpoint, CustomerError, Usage
 from envs.retail.environment import STOP
 from envs.retail.tasks import Task
 
-__all__ = ["STRATEGIES", "CustomerError", "LLMCustomer", "Usage", "describe_customer"]
-
 GREETING = "Hi! How can I help you today?"  # what the model hears first; the agent's history does not hold it
 VERIFY_DRAFTS = 3
 REACT_DRAFTS = 3
@@ -89,31 +87,29 @@ def describe_customer(task: Task) -> str:
     """
     facts = {name: _spoken(value) for name, value in task.facts.items()}
     name = facts.pop("name", "")
-    no = facts.pop("confirm", "yes").lower() == "no"
-    note, wishes = facts.pop("confirm_note", ""), task.facts.get("preferences")
-    facts.pop("preferences", None)
-    lines = [
-        f"You are {name}, a customer." if name else "You are a customer.",
-        f"What you want: {task.query}",
-    ]
+    confirm, note = facts.pop("confirm", ""), facts.pop("confirm_note", "")
+    wishes = facts.pop("preferences", "")
+    lines = [f"You are {name}, a customer." if name else "You are a customer."]
+    lines.append(f"What you want: {task.query}")
     lines += [
         f"If asked, you can tell your {key.replace('_', ' ')}: {value}"
         for key, value in facts.items()
         if value
     ]
     if wishes:
-        lines.append(f"You tell this only when it matters: {_spoken(wishes)}")
-    if no:
+        lines.append(f"You tell this only when it matters: {wishes}")
+    if confirm.lower() == "no":
         lines.append("When the agent asks you to confirm a step, you say no.")
+    elif confirm.lower() not in ("", "yes"):
+        lines.append(f"When the agent asks you to confirm a step, you say: {confirm}")
     if note:
         lines.append(f"When you answer a request to confirm, you also say: {note}")
     return "\n".join(lines)
 
 
 def _spoken(value: Any) -> str:
-    return (
-        "; ".join(map(str, value)) if isinstance(value, list | tuple) else "" if value is None else str(value)
-    )
+    values = value if isinstance(value, list | tuple) else [value]
+    return "; ".join(str(one) for one in values if one is not None)
 
 
 class LLMCustomer:
@@ -230,11 +226,9 @@ class LLMCustomer:
         if self._passes(history, first):
             return first, first
         advice = _after("Response:", self._ask(_REFLECT, history, first))
-        hint = {
-            "role": "user",
-            "content": f"(A note from your coach, not from the agent. Better say: {advice})",
-        }
-        second = self._draft([*history, {"role": "assistant", "content": first}, hint])
+        hint = f"(A note from your coach, not from the agent. Better say: {advice})"
+        asked_again = [{"role": "assistant", "content": first}, {"role": "user", "content": hint}]
+        second = self._draft([*history, *asked_again])
         said = second if self._passes(history, second) else first
         return said, said
 
@@ -256,9 +250,8 @@ class LLMCustomer:
             "draft": draft,
             "stop": STOP,
         }
-        text = re.sub(
-            r"\{(\w+)\}", lambda match: parts[match[1]], question
-        )  # once: words may hold braces too
+        # In one pass: the words that are put in may hold braces, too.
+        text = re.sub(r"\{(\w+)\}", lambda match: parts[match[1]], question)
         return _without_thinking(self.endpoint.complete([{"role": "user", "content": text}]))
 
 

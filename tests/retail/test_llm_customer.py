@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from chat_server import Handler, Pauses, Server, completion, fails, raw, send
 
-from envs.retail.customer import STOP, CustomerError, LLMCustomer
-from envs.retail.endpoint import ChatEndpoint, Usage
-from envs.retail.llm_customer import GREETING, STRATEGIES, VERIFY_DRAFTS, describe_customer
+from envs.retail.endpoint import ChatEndpoint, CustomerError, Usage
+from envs.retail.environment import STOP
+from envs.retail.llm_customer import GREETING, STRATEGIES, VERIFY_DRAFTS, LLMCustomer, describe_customer
 from envs.retail.tasks import Action, Task
 
 TASK = Task(
@@ -55,6 +55,16 @@ def test_the_description_is_in_the_second_person_and_complete():
         "When you answer a request to confirm, you also say: I must think about it."
     )
     assert describe_customer(Task("t", "Help me.", ())) == "You are a customer.\nWhat you want: Help me."
+
+
+@pytest.mark.parametrize(
+    ("confirm", "line"),
+    [("yes", ""), (None, ""), ("No", " no."), ("Only if it is free.", ": Only if it is free.")],
+)
+def test_the_description_says_what_is_answered_to_who_asks_for_a_yes(confirm: str | None, line: str):
+    told = describe_customer(Task("t", "Help me.", (), facts={"confirm": confirm}))
+    line = line and f"\nWhen the agent asks you to confirm a step, you say{line}"
+    assert told == f"You are a customer.\nWhat you want: Help me.{line}"
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
