@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from chat_server import Handler, Pauses, Server, completion, fails, raw, send
 
+from envs.retail.customer_role import describe_customer
 from envs.retail.endpoint import ChatEndpoint, CustomerError, Usage
 from envs.retail.environment import STOP
-from envs.retail.llm_customer import GREETING, STRATEGIES, VERIFY_DRAFTS, LLMCustomer, describe_customer
+from envs.retail.llm_customer import GREETING, STRATEGIES, VERIFY_DRAFTS, LLMCustomer
 from envs.retail.tasks import Action, Task
 
 TASK = Task(
