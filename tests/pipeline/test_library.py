@@ -1,4 +1,4 @@
-"""A domain of one's own: the library in envs/library.py keeps its rules, and rewards and the reader follow it."""
+"""A domain of one's own: the library in envs/library.py keeps its rules; rewards and reader follow them."""
 
 import json
 import re
