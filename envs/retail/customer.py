@@ -137,12 +137,11 @@ class ScriptedCustomer:
         asked = heard.asked
         if "not found" in heard.signals and not asked:
             asked = frozenset({"identity"})
-        if "done" in heard.signals and "wish" in asked:
+        if "done" in heard.signals:
             asked = asked - {"wish"}  # "done! how can I help you further?"
-        if "refused" in heard.signals and asked <= _OPEN_TO_WISHES and (asked or heard.confirm):
-            wish = self._next_wish(fallbacks=True)
-            if wish:
-                return wish
+        open_to_wishes = asked <= _OPEN_TO_WISHES and (asked or heard.confirm)
+        if "refused" in heard.signals and open_to_wishes and (wish := self._next_wish(fallbacks=True)):
+            return wish
         if "hand-over offered" in heard.signals and heard.question and not asked:
             return "If you cannot help me with it yourself, yes, please."
         parts = [self._confirmation(heard)] if heard.confirm else []
@@ -154,10 +153,9 @@ class ScriptedCustomer:
     def _react(self, heard: Heard) -> str:
         """What is said to a message that reports, refuses or asks what else; "" if it does not."""
         fallbacks = "refused" in heard.signals or not self._served
-        closing = heard.signals & {"done", "refused", "anything else", "goodbye"}
         if "all of it" in heard.signals and "done" not in heard.signals:
             return self._next_wish(fallbacks) or "That is everything."
-        if closing:
+        if heard.signals & {"done", "refused", "anything else", "goodbye"}:
             return self._next_wish(fallbacks) or self._stop()
         return ""
 
@@ -184,12 +182,10 @@ class ScriptedCustomer:
         asked = self._identity(asked)
         known = [(topic, fact) for topic in _CLAUSES if topic in asked and (fact := self._fact(topic))]
         missing = [topic for topic in _IN_QUERY if topic in asked and topic not in dict(known)]
-        told = [wish for index, wish in enumerate(self._preferences()) if index in self._told]
-        sentences = _sentences(known)
-        if "items" in missing and not told and (wish := self._next_wish(fallbacks=True)):
-            told = [wish]
-        if asked & {"items", "wish"}:
-            sentences += told
+        wishes = [wish for index, wish in enumerate(self._preferences()) if index in self._told]
+        if "items" in missing and not wishes and (wish := self._next_wish(fallbacks=True)):
+            wishes = [wish]
+        sentences = _sentences(known) + (wishes if asked & {"items", "wish"} else [])
         repeat = [topic for topic in missing if self._query and _IN_QUERY[topic].search(self._query)]
         if repeat:
             sentences.append(self._query if repeat == ["wish"] else f"As I said: {self._query}")
