@@ -66,8 +66,8 @@ class Table(Mapping[str, Record]):
 class Writer:
     """Writes the records of a table as JSON text, in pieces: what an episode left alone is written only once.
 
-    An episode's record shares its unchanged fields with the shop's, so a field that *is* the shop's has been
-    written before; the whole text costs what the changed fields cost.
+    An episode's record shares its unchanged fields with the world's, so a field that *is* the world's has
+    been written before; the whole text costs what the changed fields cost.
     """
 
     __slots__ = ("_encoder", "_fields", "_records", "_texts")
@@ -78,7 +78,7 @@ class Writer:
         self._fields: dict[str, dict[str, str]] = {}
 
     def unchanged(self, key: str) -> str:
-        """The text of the shop's own record; made once."""
+        """The text of the world's own record; made once."""
         if key not in self._texts:
             self._texts[key] = self._encoder.encode(self._records[key])
         return self._texts[key]
@@ -141,9 +141,9 @@ class View:
         self._texts: dict[tuple[str, str], str] = {}
         self._canonical: Changes = {}
 
-    def commit(self, **tables: Mapping[str, Record] | None) -> None:
+    def commit(self, **tables: Mapping[str, Record]) -> None:
         """Put new records in place: all of them, or none where one cannot be written as JSON."""
-        new = [(table, key, one) for table, records in tables.items() for key, one in (records or {}).items()]
+        new = [(table, key, one) for table, records in tables.items() for key, one in records.items()]
         texts = {(table, key): self.shop.printed[table].changed(key, record) for table, key, record in new}
         canonicals = {
             (table, key): self.shop.canonical[table].changed(key, record) for table, key, record in new

@@ -12,8 +12,7 @@ from typing import Any
 from envs.retail import tools
 from envs.retail.calculator import calculate
 
-CALCULATE = tools.TOOLS["calculate"]
-TOOLS = {CALCULATE.name: CALCULATE}
+TOOLS = {"calculate": tools.TOOLS["calculate"]}
 
 
 def schemas() -> list[dict[str, Any]]:

@@ -13,7 +13,6 @@ import sys
 from pathlib import Path
 
 from envs.retail.database import DATA, Shop
-from envs.retail.files import FileError
 
 TASKS = Path(__file__).parents[2] / "data" / "dataset.jsonl"
 
@@ -23,11 +22,9 @@ def main(argv: list[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     try:
         return _run(argv)
-    except FileError as error:
-        print(f"error: {error}", file=sys.stderr)
     except OSError as error:
         print(f"error: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
-    except ValueError as error:
+    except ValueError as error:  # a FileError among them, which names file and line
         print(f"error: {error}", file=sys.stderr)
     return 2
 
@@ -56,24 +53,20 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True)
+    shop, lines = "users/products/orders.json (or .json.gz)", "JSONL or JSONL.gz"
+    tasks = "task file, or tasks_<split>.jsonl folder"
     for name, run in (("replay", _replay), ("score", _score)):
         command = commands.add_parser(name)
-        command.add_argument(
-            "--data", type=Path, default=DATA, help="users/products/orders.json (or .json.gz)"
-        )
-        command.add_argument(
-            "--in", dest="source", type=Path, required=True, help="JSONL or JSONL.gz to read"
-        )
-        command.add_argument("--out", type=Path, required=True, help="JSONL or JSONL.gz to write")
+        command.add_argument("--data", type=Path, default=DATA, help=shop)
+        command.add_argument("--in", dest="source", type=Path, required=True, help=f"{lines} to read")
+        command.add_argument("--out", type=Path, required=True, help=f"{lines} to write")
         command.set_defaults(run=run)
         if name == "score":
-            command.add_argument(
-                "--tasks", type=Path, required=True, help="task file, or tasks_<split>.jsonl folder"
-            )
+            command.add_argument("--tasks", type=Path, required=True, help=tasks)
     command = commands.add_parser("play")
     command.add_argument("task", help="a task's id, or its number in the file (from 1)")
-    command.add_argument("--tasks", type=Path, default=TASKS, help="task file or folder")
-    command.add_argument("--data", type=Path, default=DATA)
+    command.add_argument("--tasks", type=Path, default=TASKS, help=tasks)
+    command.add_argument("--data", type=Path, default=DATA, help=shop)
     command.set_defaults(run=_play)
     for name in ("generate", "validate", "import"):  # listed here for --help; they parse their own arguments
         commands.add_parser(name, add_help=False)

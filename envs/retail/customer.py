@@ -1,4 +1,4 @@
-"""The customer an agent talks to: scripted (the default, deterministic) or played by a language model.
+"""The scripted customer an agent talks to: deterministic, and tells what it is asked for.
 
     customer = ScriptedCustomer()
     customer.reset(task)                                    # "I'd like to cancel order #W1234567."
@@ -14,7 +14,7 @@ customer out of training and measurements. It knows `task.query` and `task.facts
                     agent asks what else is wanted; "if that is not possible, ..." not after a success
     confirm         "yes" (default), "no", or the words to say; confirm_note is said along with it
 
-`LLMCustomer` (see `llm_customer.py`) has the same methods and any OpenAI-compatible endpoint behind it.
+`envs.retail.llm_customer` has a customer with the same methods that a language model plays.
 """
 
 import copy
@@ -22,12 +22,9 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from envs.retail.environment import STOP, Customer
+from envs.retail.environment import STOP
 from envs.retail.hearing import Heard, hear
-from envs.retail.llm_customer import CustomerError, LLMCustomer
 from envs.retail.tasks import Task
-
-__all__ = ["STOP", "Customer", "CustomerError", "LLMCustomer", "ScriptedCustomer"]
 
 MAX_TURNS = 24  # then the customer leaves, whatever the agent does
 PATIENCE = 3  # messages in a row that neither ask nor report anything
@@ -140,12 +137,11 @@ class ScriptedCustomer:
         asked = heard.asked
         if "not found" in heard.signals and not asked:
             asked = frozenset({"identity"})
-        if "done" in heard.signals and "wish" in asked:
+        if "done" in heard.signals:
             asked = asked - {"wish"}  # "done! how can I help you further?"
-        if "refused" in heard.signals and asked <= _OPEN_TO_WISHES and (asked or heard.confirm):
-            wish = self._next_wish(fallbacks=True)
-            if wish:
-                return wish
+        open_to_wishes = asked <= _OPEN_TO_WISHES and (asked or heard.confirm)
+        if "refused" in heard.signals and open_to_wishes and (wish := self._next_wish(fallbacks=True)):
+            return wish
         if "hand-over offered" in heard.signals and heard.question and not asked:
             return "If you cannot help me with it yourself, yes, please."
         parts = [self._confirmation(heard)] if heard.confirm else []
@@ -157,10 +153,9 @@ class ScriptedCustomer:
     def _react(self, heard: Heard) -> str:
         """What is said to a message that reports, refuses or asks what else; "" if it does not."""
         fallbacks = "refused" in heard.signals or not self._served
-        closing = heard.signals & {"done", "refused", "anything else", "goodbye"}
         if "all of it" in heard.signals and "done" not in heard.signals:
             return self._next_wish(fallbacks) or "That is everything."
-        if closing:
+        if heard.signals & {"done", "refused", "anything else", "goodbye"}:
             return self._next_wish(fallbacks) or self._stop()
         return ""
 
@@ -187,10 +182,10 @@ class ScriptedCustomer:
         asked = self._identity(asked)
         known = [(topic, fact) for topic in _CLAUSES if topic in asked and (fact := self._fact(topic))]
         missing = [topic for topic in _IN_QUERY if topic in asked and topic not in dict(known)]
-        told = [wish for index, wish in enumerate(self._preferences()) if index in self._told]
-        sentences = _sentences(known)
-        if asked & {"items", "wish"}:
-            sentences += told or [wish for wish in [self._next_wish(True)] if wish and "items" in missing]
+        wishes = [wish for index, wish in enumerate(self._preferences()) if index in self._told]
+        if "items" in missing and not wishes and (wish := self._next_wish(fallbacks=True)):
+            wishes = [wish]
+        sentences = _sentences(known) + (wishes if asked & {"items", "wish"} else [])
         repeat = [topic for topic in missing if self._query and _IN_QUERY[topic].search(self._query)]
         if repeat:
             sentences.append(self._query if repeat == ["wish"] else f"As I said: {self._query}")

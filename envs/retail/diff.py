@@ -27,7 +27,7 @@ def differences(database: View) -> list[Difference]:
     """All changed fields of an episode's database, in order of record and field."""
     found = []
     for table, key in sorted(database.changes()):
-        before, after = (getattr(database.shop, table)[key], getattr(database, table)[key])
+        before, after = getattr(database.shop, table)[key], getattr(database, table)[key]
         found += [Difference(table, key, *change) for change in _walk("", before, after)]
     return found
 

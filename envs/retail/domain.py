@@ -17,7 +17,6 @@ from envs.world import World
 if TYPE_CHECKING:
     from envs.retail.environment import Episode, Turn
 
-POLICY = Path(__file__).with_name("wiki.md")
 IDENTIFICATION = ("find_user_id_by_email", "find_user_id_by_name_zip")
 DEEDS = {  # what a write has done, in words for the customer
     "cancel_pending_order": "Order {order_id} has been cancelled.",
@@ -47,11 +46,11 @@ def opens_anothers(episode: Episode, turn: Turn) -> bool:
 
 
 RETAIL = Domain(
-    policy=POLICY.read_text(encoding="utf-8").strip(),
+    policy=Path(__file__).with_name("wiki.md").read_text(encoding="utf-8").strip(),
     tools=TOOLS,
     records=("order_id", "user_id"),
     identification=IDENTIFICATION,
-    free_text=frozenset(FREE_TEXT),
+    free_text=FREE_TEXT,
     deeds=DEEDS,
     opens_anothers=opens_anothers,
     converses=True,

@@ -17,7 +17,7 @@ was told to the customer, else 0. Without a customer, the agent's first message 
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from envs.domain import TERMINATE, Domain
+from envs.domain import READ, TERMINATE, WRITE, Domain
 from envs.retail.domain import RETAIL, domain_of
 from envs.retail.tasks import RESPOND, Action, Task
 from envs.retail.tools import NAMELESS, argument_fault, call
@@ -28,7 +28,7 @@ MAX_STEPS = 30
 
 
 class Customer(Protocol):
-    """Who the agent speaks with; `envs.retail.customer` has a scripted one and one played by a model."""
+    """Who the agent speaks with: scripted (`customer.py`) or played by a model (`llm_customer.py`)."""
 
     def reset(self, task: Task) -> str:
         """Begin with a task; returns the first words."""
@@ -127,8 +127,7 @@ def replay(shop: World, actions: tuple[Action, ...]) -> View:
     """Run tool calls on fresh data and return the database they lead to."""
     database, domain = shop.open(), domain_of(shop)
     for action in actions:
-        known = isinstance(action.name, str) and domain.kind(action.name)
-        if known and known != TERMINATE:
+        if isinstance(action.name, str) and domain.kind(action.name) in (READ, WRITE):
             call(database, action.name, action.arguments)
     return database
 

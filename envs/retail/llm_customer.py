@@ -8,12 +8,12 @@
 The strategies, from cheap to dear (model calls a turn):
 
     llm          1       say it
-    react        1       think first; the agent hears only the reply
+    react        1 - 3   think first; the agent hears only the reply, and where there is none it thinks again
     verify       2 - 6   a second look judges each reply before it is said, three drafts at most
     reflection   2 - 5   a rejected reply is criticised and written once more
 
 We differ from upstream where upstream is wrong, and only there; each place says so ("Upstream ...").
-The model is told what the task's customer knows (`describe_customer`) and never the gold actions.
+The model is told what the task's customer knows (`envs.retail.customer_role`) and never the gold actions.
 The method is the published one; scores are comparable with others' only for the same model and strategy.
 """
 
@@ -22,98 +22,17 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from envs.retail.customer_role import REFLECT, RULES, THINK_FIRST, VERIFY, describe_customer
 from envs.retail.endpoint import OPENAI, ChatEndpoint, CustomerError, Usage
 from envs.retail.environment import STOP
 from envs.retail.tasks import Task
 
-__all__ = ["STRATEGIES", "CustomerError", "LLMCustomer", "Usage", "describe_customer"]
-
 GREETING = "Hi! How can I help you today?"  # what the model hears first; the agent's history does not hold it
 VERIFY_DRAFTS = 3
 REACT_DRAFTS = 3
-LONGEST_MESSAGE = 20_000  # of the agent's words, characters reach the model
+LONGEST_MESSAGE = 20_000  # characters of what the agent said that reach the model
 
 Message = dict[str, str]
-
-_RULES = f"""You play a customer who is talking to a service agent of a shop. Stay in this role.
-
-{{customer}}
-
-How to play:
-- Write one short message at a time, as a person would type it.
-- Say only what this step of the conversation needs; do not tell everything at once.
-- Never make anything up. What is not written above you do not know: say that you do not remember it.
-- Use your own words instead of repeating the text above; keep to your character.
-- When everything you came for is settled, answer with {STOP} and nothing else."""
-
-_THINK_FIRST = """
-
-Write every message in this form:
-Thought: <what you consider, for yourself only>
-User Response: <what you say to the agent>"""
-
-_VERIFY = """You check how well somebody plays a customer of a shop.
-
-What the customer wants and knows:
-{customer}
-
-The conversation so far:
-{transcript}
-
-The reply the customer is about to give:
-Customer: {draft}
-
-Is this reply right: true to what the customer wants and knows, nothing made up, nothing told too early, \
-natural, and {stop} exactly when everything is settled? Say why in one sentence, then end with a line \
-"Verdict: true" or "Verdict: false"."""
-
-_REFLECT = """You help somebody to play a customer of a shop better.
-
-What the customer wants and knows:
-{customer}
-
-The conversation so far:
-{transcript}
-
-The reply the customer was about to give, which a check has rejected:
-Customer: {draft}
-
-Say in one or two sentences what is wrong with it, then write a better reply after "Response:"."""
-
-
-def describe_customer(task: Task) -> str:
-    """Who the model plays and what it may tell, in the second person; nothing but the query and the facts.
-
-    Args:
-        task: The task; its gold actions, outputs and final state stay secret.
-    """
-    facts = {name: _spoken(value) for name, value in task.facts.items()}
-    name = facts.pop("name", "")
-    no = facts.pop("confirm", "yes").lower() == "no"
-    note, wishes = facts.pop("confirm_note", ""), task.facts.get("preferences")
-    facts.pop("preferences", None)
-    lines = [
-        f"You are {name}, a customer." if name else "You are a customer.",
-        f"What you want: {task.query}",
-    ]
-    lines += [
-        f"If asked, you can tell your {key.replace('_', ' ')}: {value}"
-        for key, value in facts.items()
-        if value
-    ]
-    if wishes:
-        lines.append(f"You tell this only when it matters: {_spoken(wishes)}")
-    if no:
-        lines.append("When the agent asks you to confirm a step, you say no.")
-    if note:
-        lines.append(f"When you answer a request to confirm, you also say: {note}")
-    return "\n".join(lines)
-
-
-def _spoken(value: Any) -> str:
-    return (
-        "; ".join(map(str, value)) if isinstance(value, list | tuple) else "" if value is None else str(value)
-    )
 
 
 class LLMCustomer:
@@ -200,7 +119,7 @@ class LLMCustomer:
         when a thought merely mentions the stop word, and fails on a second `Thought:`.
         """
         for _ in range(REACT_DRAFTS):
-            written = self._draft(history, _THINK_FIRST)
+            written = self._draft(history, THINK_FIRST)
             said = _response(written)
             if said:
                 return said, written
@@ -229,22 +148,20 @@ class LLMCustomer:
         first = self._draft(history)
         if self._passes(history, first):
             return first, first
-        advice = _after("Response:", self._ask(_REFLECT, history, first))
-        hint = {
-            "role": "user",
-            "content": f"(A note from your coach, not from the agent. Better say: {advice})",
-        }
-        second = self._draft([*history, {"role": "assistant", "content": first}, hint])
+        advice = _after("Response:", self._ask(REFLECT, history, first))
+        hint = f"(A note from your coach, not from the agent. Better say: {advice})"
+        asked_again = [{"role": "assistant", "content": first}, {"role": "user", "content": hint}]
+        second = self._draft([*history, *asked_again])
         said = second if self._passes(history, second) else first
         return said, said
 
     def _draft(self, history: list[Message], form: str = "") -> str:
-        system = _RULES.replace("{customer}", self._customer) + form
+        system = RULES.replace("{customer}", self._customer) + form
         return _without_thinking(self.endpoint.complete([{"role": "system", "content": system}, *history]))
 
     def _passes(self, history: list[Message], draft: str) -> bool:
         """Whether the check accepts a draft; anything but a clear "true" at the end does not."""
-        words = re.findall(r"[a-z]+", self._ask(_VERIFY, history, draft).lower())
+        words = re.findall(r"[a-z]+", self._ask(VERIFY, history, draft).lower())
         verdicts = [word for word in words if word in ("true", "false")]
         return bool(verdicts) and verdicts[-1] == "true"
 
@@ -256,9 +173,8 @@ class LLMCustomer:
             "draft": draft,
             "stop": STOP,
         }
-        text = re.sub(
-            r"\{(\w+)\}", lambda match: parts[match[1]], question
-        )  # once: words may hold braces too
+        # In one pass: the words that are put in may hold braces, too.
+        text = re.sub(r"\{(\w+)\}", lambda match: parts[match[1]], question)
         return _without_thinking(self.endpoint.complete([{"role": "user", "content": text}]))
 
 

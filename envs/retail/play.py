@@ -17,7 +17,7 @@ from typing import IO
 from envs.retail.customer import ScriptedCustomer
 from envs.retail.database import Shop
 from envs.retail.diff import differences
-from envs.retail.domain import POLICY
+from envs.retail.domain import RETAIL
 from envs.retail.environment import RetailEnv
 from envs.retail.tasks import RESPOND, Action, Task
 from envs.retail.tools import TOOLS
@@ -66,9 +66,8 @@ def play(shop: Shop, task: Task, lines: Iterable[str], out: IO[str] = sys.stdout
         except ValueError as error:
             _say(out, f"cannot read that: {error}")
             continue
-        _say(
-            out, f"{'customer' if step.info['source'] == 'user' else step.info['source']}: {step.observation}"
-        )
+        source = step.info["source"]
+        _say(out, f"{'customer' if source == 'user' else source}: {step.observation}")
         if step.done:
             break
     return _close(env, out)
@@ -76,7 +75,7 @@ def play(shop: Shop, task: Task, lines: Iterable[str], out: IO[str] = sys.stdout
 
 def _aside(env: RetailEnv, line: str) -> str:
     if line == "/policy":
-        return POLICY.read_text(encoding="utf-8")
+        return RETAIL.policy
     if line == "/tools":
         return "\n".join(f"{name}({', '.join(tool.kinds)})" for name, tool in TOOLS.items())
     if line == "/diff":

@@ -15,7 +15,7 @@ from envs.retail.database import Shop
 from envs.retail.tasks import Action, Task
 from envs.retail.tools import call
 
-FREE_TEXT = {("transfer_to_human_agents", "summary"), ("think", "thought")}
+FREE_TEXT = frozenset({("transfer_to_human_agents", "summary"), ("think", "thought")})
 REASONS = {  # in a customer's words
     "no longer needed": re.compile(
         r"no longer (?:need|want|require)|(?:don't|do not|doesn't|won't) (?:really )?(?:need|want)"
@@ -29,33 +29,28 @@ REASONS = {  # in a customer's words
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
-def unreachable_arguments(shop: Shop, task: Task, *, facts: bool = True) -> list[str]:
-    """The argument values of the gold actions that nobody told and no earlier call showed.
-
-    Args:
-        shop: The shop the task is about.
-        task: The task whose gold actions are examined.
-        facts: Whether what the customer tells only when asked counts as told.
-    """
+def unreachable_arguments(shop: Shop, task: Task) -> list[str]:
+    """The argument values of the gold actions that nobody told and no earlier call showed."""
     database, unknown = shop.open(), []
-    known = [task.query, json.dumps(task.facts, ensure_ascii=False)] if facts else [task.query]
+    known = [task.query, json.dumps(task.facts, ensure_ascii=False)]
     for place, action in enumerate(task.gold_actions):
-        for name, value in _values(action.arguments):
-            if (action.name, name) not in FREE_TEXT and not _told(action.name, name, value, known):
-                unknown.append(f"{place} {action.name}.{name} {value!r} appears nowhere")
+        for name, value in _untold(action, known, FREE_TEXT):
+            unknown.append(f"{place} {action.name}.{name} {value!r} appears nowhere")
         known.append(call(database, action.name, action.arguments))
     return unknown
 
 
-def unreachable_values(
-    action: Action, known: list[str], free_text: Collection[tuple[str, str]] = FREE_TEXT
-) -> list[str]:
+def unreachable_values(action: Action, known: list[str], free_text: Collection[tuple[str, str]]) -> list[str]:
     """The parameters of one call whose values stand in none of these texts, in order."""
-    return [
-        name
-        for name, value in _values(action.arguments)
-        if (action.name, name) not in free_text and not _told(action.name, name, value, known)
-    ]
+    return [name for name, _ in _untold(action, known, free_text)]
+
+
+def _untold(
+    action: Action, known: list[str], free_text: Collection[tuple[str, str]]
+) -> Iterator[tuple[str, Any]]:
+    for name, value in _values(action.arguments):
+        if (action.name, name) not in free_text and not _told(action.name, name, value, known):
+            yield name, value
 
 
 def _values(arguments: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -91,7 +86,7 @@ def appears(value: str, text: str) -> bool:
 def _numbers_told(expression: str, known: list[str]) -> bool:
     """Whether each number of a calculation was told or shown; small whole numbers can be counted."""
     for number in _NUMBER.findall(expression):
-        if "." not in number and int(number) <= 10:
+        if "." not in number and float(number) <= 10:  # int() refuses thousands of digits
             continue
         whole = number.removesuffix(".0")
         if not any(appears(number, text) or appears(whole, text) for text in known):

@@ -9,7 +9,7 @@ writes {"id", "done", "steps", "reward"}; each `respond` is answered with the ne
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +100,7 @@ def score_file(data: Path, tasks: Path, source: Path, out: Path) -> int:
     return _each_line(source, out, lambda record: score_line(shop, by_place, record))
 
 
-def _each_line(source: Path, out: Path, answer: Any) -> int:
+def _each_line(source: Path, out: Path, answer: Callable[[dict[str, Any]], dict[str, Any]]) -> int:
     count = 0
     with whole_file(out) as lines:
         for number, record in _records(source):

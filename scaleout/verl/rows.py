@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from envs.retail.play import POLICY
+from envs.retail.domain import RETAIL
 from envs.retail.tasks import Task
 
 LOOPS = {  # agent_name -> what it is
@@ -37,7 +37,7 @@ def to_row(task: Task, index: int, loop: str = "retail_agent") -> dict[str, Any]
         "data_source": DATA_SOURCE,
         "agent_name": loop,
         "prompt": [
-            {"role": "system", "content": POLICY.read_text(encoding="utf-8").strip()},
+            {"role": "system", "content": RETAIL.policy},
             {"role": "user", "content": task.query},
         ],
         "ability": "tool",

@@ -4,7 +4,7 @@ import inspect
 from itertools import islice
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from envs.gsm8k.answers import score
@@ -178,12 +178,14 @@ PIECES = st.sampled_from(
 
 
 @given(st.lists(PIECES | st.text(max_size=8), max_size=12).map("".join))
+@example(final("#### 24") + final("#### 5"))
+@example(final("#### 24") + REFUSED["with the wrong end"])
 def test_the_reward_of_anything_is_0_or_1_and_1_only_for_a_right_final_message(text):
     for strict in (True, False):
         (earned,), logged = reward([text], ["24"], strict)
         assert earned in (0.0, 1.0) and all(0.0 <= value <= 12 for value in logged.values())
         if earned:
-            words = text.rpartition("<|channel|>final<|message|>")[2].partition("<|return|>")[0]
+            words = text.partition("<|return|>")[0].rpartition("<|channel|>final<|message|>")[2]
             assert score(words, "24", strict) == 1.0
 
 

@@ -9,8 +9,8 @@ import pytest
 from scripted_agent import gold_plan
 
 from envs.retail.database import Shop
+from envs.retail.domain import RETAIL
 from envs.retail.generator import generate
-from envs.retail.play import POLICY
 from envs.retail.tasks import Task
 from envs.retail.tools import schemas
 from pipeline.agent import Told
@@ -136,7 +136,7 @@ def test_what_the_server_is_asked(server, shop, tasks):
     assert first["model"] == "test-model" and first["temperature"] == 0 and first["max_tokens"] == 99
     assert first["tools"] == schemas() and "seed" not in first
     system, user = first["messages"]
-    assert system == {"role": "system", "content": POLICY.read_text(encoding="utf-8").strip()}
+    assert system == {"role": "system", "content": RETAIL.policy}
     assert user == {"role": "user", "content": task.query}
     pieces = [piece for piece in rollout.transcript[1:] if isinstance(piece, Told)]
     told = [message for piece in pieces for message in piece.messages]

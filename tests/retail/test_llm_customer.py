@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from chat_server import Handler, Pauses, Server, completion, fails, raw, send
 
-from envs.retail.customer import STOP, CustomerError, LLMCustomer
-from envs.retail.endpoint import ChatEndpoint, Usage
-from envs.retail.llm_customer import GREETING, STRATEGIES, VERIFY_DRAFTS, describe_customer
+from envs.retail.endpoint import ChatEndpoint, CustomerError, Usage
+from envs.retail.environment import STOP
+from envs.retail.llm_customer import GREETING, STRATEGIES, VERIFY_DRAFTS, LLMCustomer
 from envs.retail.tasks import Action, Task
 
 TASK = Task(
@@ -17,14 +17,7 @@ TASK = Task(
     "I'd like to cancel my order.",
     (Action("cancel_pending_order", {"order_id": "#W9999999", "reason": "secret reason"}),),
     gold_final={"secret": "end"},
-    facts={
-        "name": "Ana Lopez",
-        "zip": "98765",
-        "order_ids": ["#W1234567"],
-        "preferences": ["If it is too late, return it."],
-        "confirm": "no",
-        "confirm_note": "I must think about it.",
-    },
+    facts={"name": "Ana Lopez", "zip": "98765"},
     outputs=("secret output",),
 )
 
@@ -39,22 +32,6 @@ def server() -> Iterator[Server]:
 def customer(server: Server, strategy: str = "llm", **options) -> LLMCustomer:
     options = {"sleep": Pauses(), "timeout": 5.0, "attempts": 3} | options
     return LLMCustomer("test-model", server.url, strategy=strategy, **options)
-
-
-# --- what the model is told ------------------------------------------------------------------------------
-
-
-def test_the_description_is_in_the_second_person_and_complete():
-    assert describe_customer(TASK) == (
-        "You are Ana Lopez, a customer.\n"
-        "What you want: I'd like to cancel my order.\n"
-        "If asked, you can tell your zip: 98765\n"
-        "If asked, you can tell your order ids: #W1234567\n"
-        "You tell this only when it matters: If it is too late, return it.\n"
-        "When the agent asks you to confirm a step, you say no.\n"
-        "When you answer a request to confirm, you also say: I must think about it."
-    )
-    assert describe_customer(Task("t", "Help me.", ())) == "You are a customer.\nWhat you want: Help me."
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -88,13 +65,8 @@ def test_llm_says_what_the_model_says_and_keeps_the_conversation(server: Server)
         ("assistant", "Ana Lopez."),
         ("user", "Done. Anything else?"),
     ]
-    first = server.requests[0]
-    assert (first["path"], first["model"], first["temperature"], first["seed"]) == (
-        "/v1/chat/completions",
-        "test-model",
-        0.5,
-        7,
-    )
+    wanted = {"path": "/v1/chat/completions", "model": "test-model", "temperature": 0.5, "seed": 7}
+    assert wanted.items() <= server.requests[0].items()
     assert player.step("Hello?") == STOP and len(server.requests) == 3  # over is over
 
 
@@ -148,9 +120,7 @@ def test_verify_says_the_first_draft_that_passes(server: Server):
     player = customer(server, "verify")
     assert player.reset(TASK) == "Draft two."
     question = server.requests[1]["messages"][-1]["content"]
-    assert (
-        f"Agent: {GREETING}" in question and "Customer: Draft one." in question
-    )  # roles the right way round
+    assert f"Agent: {GREETING}" in question and "Customer: Draft one." in question  # the right way round
     assert "Draft one." not in json.dumps(player.state())
 
 

@@ -17,6 +17,7 @@ from envs.retail.importers import iter_tau_bench_folder
 from envs.retail.replay import replay_line, score_line
 from envs.retail.tools import call
 from reliability.recorded import differences, recordings
+from reliability.shop import plain_sha256
 
 RECORDED = Path(__file__).resolve().parents[3] / "shared" / "fixtures" / "tau_bench_retail"
 pytestmark = pytest.mark.skipif(not RECORDED.is_dir(), reason="needs the recorded tau-bench episodes")
@@ -71,9 +72,7 @@ def test_calls_whose_answers_are_not_given_are_answered_too(shop):
         assert all(isinstance(text, str) for text in texts)
         count += 1
     assert count == 2_010
-    held = {"orders": dict(shop.orders), "products": dict(shop.products), "users": dict(shop.users)}
-    plain = json.dumps(held, sort_keys=True, separators=(",", ":"))
-    assert sha256(plain) == json.loads((RECORDED / "base.json").read_text())["canonical_sha256"]
+    assert plain_sha256(shop) == json.loads((RECORDED / "base.json").read_text())["canonical_sha256"]
 
 
 def test_an_item_may_be_swapped_for_itself_on_an_empty_gift_card(shop):

@@ -1,12 +1,14 @@
 """The tools as a model sees them, and what they do to the shop, seen through calls."""
 
 import json
+from typing import Literal
 
 import pytest
 
 from envs.retail.database import Shop
 from envs.retail.diff import differences
 from envs.retail.tools import READ, TERMINATE, TOOLS, WRITE, argument_fault, call, schemas
+from envs.schema import describe
 
 ADDRESS = ["address1", "address2", "city", "state", "country", "zip"]
 SIGNATURES = {  # name -> parameters in order; all are required strings but the lists
@@ -52,6 +54,47 @@ def test_schemas_have_the_names_types_and_enum_of_tau_bench():
         if "enum" in parameter
     }
     assert enums == {("cancel_pending_order", "reason"): ["no longer needed", "ordered by mistake"]}
+
+
+def lacks_its_docstring(view, member_id: str) -> str: ...
+
+
+def lacks_an_argument(view, member_id: str, book_id: str) -> str:
+    """Lend a book.
+
+    Args:
+        member_id: The member's id.
+    """
+
+
+def lacks_a_type(view, member_id) -> str:
+    """Look up a member.
+
+    Args:
+        member_id: The member's id.
+    """
+
+
+def has_another_type(view, days: Literal[7, 14]) -> str:
+    """Renew a book.
+
+    Args:
+        days: For how long.
+    """
+
+
+@pytest.mark.parametrize(
+    ("function", "fix"),
+    [
+        (lacks_its_docstring, "needs a docstring"),
+        (lacks_an_argument, r"describes \['member_id'\], the signature has \['member_id', 'book_id'\]"),
+        (lacks_a_type, r"lacks_a_type\.member_id: annotate it as str"),
+        (has_another_type, r"has_another_type\.days: annotate it as str"),
+    ],
+)
+def test_a_function_that_is_no_tool_yet_is_told_what_it_lacks(function, fix):
+    with pytest.raises(TypeError, match=fix):
+        describe(function)
 
 
 def test_kinds_say_what_a_tool_may_do(shop):

@@ -12,7 +12,7 @@ comes back as text.
 from collections.abc import Mapping
 from typing import Any
 
-from envs.domain import READ, TERMINATE, WRITE, Tool
+from envs.domain import READ, TERMINATE, WRITE, Tool, tools_of
 from envs.retail.tools import delivered, general, lookups, pending
 from envs.world import View
 
@@ -20,28 +20,28 @@ __all__ = ["NAMELESS", "READ", "TERMINATE", "TOOLS", "WRITE", "Tool", "argument_
 
 NAMELESS = "Unknown action: the name of a tool must be a string"
 
-
-TOOLS: dict[str, Tool] = {
-    tool.name: tool
-    for tool in (  # alphabetical, which is the order models of tau-bench see them in
-        Tool(general.calculate, READ),
-        Tool(pending.cancel_pending_order, WRITE),
-        Tool(delivered.exchange_delivered_order_items, WRITE),
-        Tool(lookups.find_user_id_by_email, READ),
-        Tool(lookups.find_user_id_by_name_zip, READ),
-        Tool(lookups.get_order_details, READ),
-        Tool(lookups.get_product_details, READ),
-        Tool(lookups.get_user_details, READ),
-        Tool(lookups.list_all_product_types, READ),
-        Tool(pending.modify_pending_order_address, WRITE),
-        Tool(pending.modify_pending_order_items, WRITE),
-        Tool(pending.modify_pending_order_payment, WRITE),
-        Tool(general.modify_user_address, WRITE),
-        Tool(delivered.return_delivered_order_items, WRITE),
-        Tool(general.think, READ),
-        Tool(general.transfer_to_human_agents, TERMINATE),
-    )
-}
+TOOLS = tools_of(  # in alphabetical order, which is the one models of tau-bench see them in
+    reads=(
+        general.calculate,
+        general.think,
+        lookups.find_user_id_by_email,
+        lookups.find_user_id_by_name_zip,
+        lookups.get_order_details,
+        lookups.get_product_details,
+        lookups.get_user_details,
+        lookups.list_all_product_types,
+    ),
+    writes=(
+        delivered.exchange_delivered_order_items,
+        delivered.return_delivered_order_items,
+        general.modify_user_address,
+        pending.cancel_pending_order,
+        pending.modify_pending_order_address,
+        pending.modify_pending_order_items,
+        pending.modify_pending_order_payment,
+    ),
+    ends=(general.transfer_to_human_agents,),
+)
 
 
 def schemas() -> list[dict[str, Any]]:

@@ -36,8 +36,8 @@ def swap_pairs(
 
 
 def total_difference(pairs: list[tuple[Record, Record]]) -> float:
-    """What the new items cost more than the old ones did, summed left to right; unrounded."""
+    """What the new items cost more than the old ones did, unrounded."""
     difference = 0
-    for item, variant in pairs:
+    for item, variant in pairs:  # not sum(), which from Python 3.12 on adds up floats in another way
         difference += variant["price"] - item["price"]
     return difference

@@ -1,7 +1,7 @@
 """Tools for orders that have not been sent yet: cancel them, or change address, payment or items.
 
-All checks come first, in the order customers of tau-bench know; then a new order (and, for gift cards, a new
-user) is built and committed in one go, so a call that fails has changed nothing.
+All checks come first, in tau-bench's order, so that the same one fails first; then a new order (and, for gift
+cards, a new user) is built and committed in one go, so a call that fails has changed nothing.
 """
 
 from typing import Any, Literal
@@ -30,9 +30,7 @@ def cancel_pending_order(
     if reason not in ("no longer needed", "ordered by mistake"):
         return "Error: invalid reason"
     refunds, owner = [], database.users[order["user_id"]]
-    for payment in order[
-        "payment_history"
-    ]:  # whatever its type: refunds are "refunded" too, as upstream does
+    for payment in order["payment_history"]:  # whatever its type: upstream "refunds" refunds, too
         method = payment["payment_method_id"]
         refunds.append(_transaction("refund", payment["amount"], method))
         if is_gift_card_id(method):
@@ -173,8 +171,7 @@ def _transaction(kind: str, amount: float, method: str) -> dict[str, Any]:
 
 
 def _committed(database: Database, order_id: str, order: Record, owner: Record | None = None) -> str:
-    users = {order["user_id"]: owner} if owner is not None else None
-    if users and owner is database.users[order["user_id"]]:
-        users = None  # no gift card took part
+    gift_card_took_part = owner is not None and owner is not database.users[order["user_id"]]
+    users = {order["user_id"]: owner} if gift_card_took_part else {}
     database.commit(orders={order_id: order}, users=users)
     return database.text("orders", order_id)
