@@ -3,7 +3,7 @@
 | notebook | uses |
 | --- | --- |
 | all | run_folder, write_summary |
-| most | Shop; resolve (the settings); task_sets (task files, splits), report (tables, episodes, plots; modules) |
+| most | Shop, resolve (the settings), task_sets (task files, splits), report (to look at; modules) |
 | 00 meet the shop | RetailEnv, ScriptedCustomer, Action, time_shop |
 | 01 prepare the tasks | generate, doctor, make_shop, Action, datasets (rows; a module) |
 | 01, 02, to look at | task_report (examples, spreads, lengths, splits, tokens; a module) |
@@ -13,7 +13,7 @@
 | 03, to look at | live_curves, training_report, grpo_report (what is paid, gains, collapse; a module) |
 | 04 evaluate and compare | evaluate (serving, recording, scoring again; a module) |
 | 04, to look at | evaluation_report (verdict, comparison, failures, levels; a module) |
-| 05 export and chat | load_model, evaluate, export (writing, loading again, comparing), chat (you are the customer; modules) |
+| 05 export and chat | load_model, evaluate, export (writing, comparing), chat (you are served; modules) |
 | 06 toolrl in harmony | load_model, toolrl_training (converting, training; a module) |
 | 06, to look at | live_curves, training_report, toolrl_report (a module) |
 | 07 sweep | sweep (grid, runs, ranking; a module) |
