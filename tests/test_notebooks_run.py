@@ -65,6 +65,11 @@ def test_bringing_ones_own_file(tmp_path):
     assert "get_order_details {'order_id': '#W2583499'}" in shown
 
 
+def test_the_control_does_not_take_up_the_run_it_is_held_against(tmp_path):
+    with pytest.raises(Exception, match="the control needs another RUN"):
+        run("03_grpo_refine", tmp_path, PROFILE="tiny", SHUFFLED=True)
+
+
 @pytest.mark.torch
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["agent", "plan"])
