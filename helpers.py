@@ -2,20 +2,22 @@
 
 | notebook | uses |
 | --- | --- |
-| all | run_folder, write_summary, report (tables, episodes, plots; a module) |
-| 00 meet the shop | Shop, RetailEnv, ScriptedCustomer, Action, time_shop, task_sets (task files; a module) |
-| 01 prepare the tasks | generate, doctor, make_shop, datasets (rows; a module), task_sets (also imports) |
-| 01, to look at | task_report (examples, spreads, lengths, splits; a module) |
-| 02 sft warm-up | resolve, load_model, task_sets, sft (training), steps (single calls; modules) |
+| all | run_folder, write_summary |
+| most | Shop, resolve (the settings), task_sets (task files, splits), report (to look at; modules) |
+| 00 meet the shop | RetailEnv, ScriptedCustomer, Action, time_shop |
+| 01 prepare the tasks | generate, doctor, make_shop, Action, datasets (rows; a module) |
+| 01, 02, to look at | task_report (examples, spreads, lengths, splits, tokens; a module) |
+| 02 sft warm-up | load_model, sft (training), steps (single calls; modules) |
 | 02, to look at | live_curves, training_report (settings, losses, before and after; a module) |
-| 03 grpo | load_model, task_sets, grpo (arguments, training, serving; a module), live_curves |
-| 03, to look at | grpo_report (what is paid, curves, gains, collapse; a module) |
+| 03 grpo | load_model, grpo (arguments, training, serving; a module) |
+| 03, to look at | live_curves, training_report, grpo_report (what is paid, gains, collapse; a module) |
 | 04 evaluate and compare | evaluate (serving, recording, scoring again; a module) |
 | 04, to look at | evaluation_report (verdict, comparison, failures, levels; a module) |
-| 05 export and chat | export (writing, loading again, comparing), chat (you are the customer; modules) |
-| 06 toolrl in harmony | toolrl_training (converting, training), toolrl_report (to look at; modules) |
+| 05 export and chat | load_model, evaluate, export (writing, comparing), chat (you are served; modules) |
+| 06 toolrl in harmony | load_model, toolrl_training (converting, training; a module) |
+| 06, to look at | live_curves, training_report, toolrl_report (a module) |
 | 07 sweep | sweep (grid, runs, ranking; a module) |
-| 08 scale out | scale_out (plans, exports, checks, results of verl and SkyRL; a module) |
+| 08 scale out | load_model, scale_out (plans, exports, checks, results of verl and SkyRL; a module) |
 
 Whatever needs torch or transformers imports it when called, so `import helpers` stays fast.
 """

@@ -56,10 +56,18 @@ def test_preparing_tasks_finds_the_broken_ones_and_no_leak(tmp_path):
 
 
 def test_bringing_ones_own_file(tmp_path):
+    look = {"name": "get_order_details", "arguments": {"order_id": "#W2583499"}}
     own = tmp_path / "own.jsonl"
-    own.write_text('{"query": "Hello", "gold_actions": []}\n')
-    _, shown = run("01_prepare_the_tasks", tmp_path, COUNT=60, OWN_FILE=str(own))
+    own.write_text(json.dumps({"query": "Hello", "gold_actions": [look]}) + "\n")
+    _, shown = run("01_prepare_the_tasks", tmp_path, COUNT=60, LEVELS=[1], OWN_FILE=str(own))
     assert "exit code 0" in shown
+    _, shown = run("00_meet_the_shop", tmp_path, TASK_FILE=str(own), REPETITIONS=3)
+    assert "get_order_details {'order_id': '#W2583499'}" in shown
+
+
+def test_the_control_does_not_take_up_the_run_it_is_held_against(tmp_path):
+    with pytest.raises(Exception, match="the control needs another RUN"):
+        run("03_grpo_refine", tmp_path, PROFILE="tiny", SHUFFLED=True)
 
 
 @pytest.mark.torch
