@@ -18,6 +18,7 @@ with examples.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -201,7 +202,7 @@ def _excused(episode: Episode, right: dict[int, int]) -> Iterator[int]:
     """Gold look-ups not made, where the episode succeeded without: there are several ways to find something.
 
     Not excused: finding out who the customer is; looking at an order that the customer named or that the gold
-    changes; anything where doing nothing would succeed, or where an answer was told that nobody had shown.
+    changes; anything where doing nothing would succeed, or where nobody had shown an answer before.
     """
     domain, gold = episode.domain, episode.gold_turns
     if not episode.accomplished or not _outputs_shown(episode):
@@ -217,9 +218,14 @@ def _excused(episode: Episode, right: dict[int, int]) -> Iterator[int]:
 
 
 def _outputs_shown(episode: Episode) -> bool:
-    shown = "\n".join([episode.customer_words, *(turn.observation for turn in episode.calls)])
-    shown = shown.lower().replace(",", "")
-    return all(output.lower() in shown for output in episode.task.outputs)
+    """Whether each required output was shown to the agent before it said it itself."""
+    wanted = {output.lower() for output in episode.task.outputs}
+    for exchange in episode.exchanges():
+        said, answer = (text.lower().replace(",", "") for text in exchange)
+        if any(re.search(rf"(?<!\d){re.escape(output)}(?!\d)", said) for output in wanted):
+            return False
+        wanted = {output for output in wanted if output not in answer}
+    return not wanted
 
 
 def _in_sequence(domain: Domain, gold: tuple[Turn, ...], right: dict[int, int]) -> bool:
