@@ -3,7 +3,7 @@
     converted = convert(Row.of(row), Options())
     converted.prompt            # <|start|>system…<|start|>developer…# Tools…<|start|>user…<|start|>assistant
     converted.ground_truth      # <|start|>assistant<|channel|>analysis…<|end|><|start|>assistant to=…<|call|>
-    converted.chat              # the same prompt as chat messages for `pipeline.harmony.chat_template()`
+    converted.chat              # the same prompt as chat messages for `pipeline.harmony_chat.chat_template()`
     converted.names             # {"Get Order": "Get_Order"}: declared name -> name in tool list and answer
 
 Decisions:
@@ -20,7 +20,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
-from pipeline.harmony import Call, Developer, Message, System, ToolResult, User, render, to_chat
+from pipeline.harmony import Call, Developer, Message, System, ToolResult, User, render
+from pipeline.harmony_chat import to_chat
 from pipeline.harmony_tools import declare_tools
 from pipeline.toolrl.rows import (
     Instruction,

@@ -24,11 +24,11 @@ turns ids into the text read here, in which typed characters are never structure
 import json
 import re
 from collections.abc import Sequence
-from itertools import groupby
 from typing import Any, NamedTuple
 
 from pipeline.harmony import NAME, escape, unescape
-from pipeline.harmony_parse import MAX_HEADER, PADDING, SPECIAL, Vocabulary
+from pipeline.harmony_parse import MAX_HEADER
+from pipeline.harmony_pieces import PADDING, SPECIAL, Vocabulary, split_tokens
 
 _NO_SPECIAL = SPECIAL.pattern.removeprefix(r"<\|")  # what must not follow a "<" inside a message
 # No possessive groups: early Python 3.11 forgets what they captured. Nothing here can be matched in two ways.
@@ -193,10 +193,6 @@ def assistant_part(text: str) -> str:
 
 def text_of(ids: Sequence[int], vocabulary: Vocabulary) -> str:
     """Token ids as text to be read here: only real special tokens are structure, typed ones are escaped."""
-    pieces = []
-    for special, run in groupby(map(int, ids), lambda number: number in vocabulary.specials):
-        if special:
-            pieces += [vocabulary.specials[number] for number in run]
-        else:
-            pieces.append(escape(vocabulary.decode(list(run))))
-    return "".join(pieces)
+    return "".join(
+        piece.text if piece.special else escape(piece.text) for piece in split_tokens(ids, vocabulary)
+    )

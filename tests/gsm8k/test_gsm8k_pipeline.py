@@ -24,7 +24,7 @@ from pipeline.gsm8k import (
     play,
 )
 from pipeline.harmony import Analysis, Call, Developer, Final, System, ToolResult, User, render, segments
-from pipeline.harmony_parse import SPECIAL, Vocabulary
+from pipeline.harmony_pieces import SPECIAL, Vocabulary
 from pipeline.strict import Verdict
 
 PROBLEMS = list(islice(generate(seed=1), 40))
