@@ -102,6 +102,15 @@ def test_a_task_without_gold_actions_can_be_scored():
     assert all(value < score(nothing, ALL).profiles[name] for name, value in totals(meddling).items())
 
 
+@pytest.mark.parametrize("order", [["#W2583499"], 7, {"id": 7}, None])
+def test_a_task_with_a_nonsensical_gold_action_can_be_scored(order):
+    """No order has such an id, and not to look for it is right."""
+    look = Action("get_order_details", {"order_id": order})
+    task = Task("nonsense", CANCEL.query, (look, *CANCEL.gold_actions), customer=CANCEL.customer)
+    episode = act(SHOP, task, CANCEL.gold_actions, "agent")
+    assert episode.succeeded and episode.matching.complete
+
+
 def test_an_unknown_profile_is_named_with_the_known_ones():
     with pytest.raises(ValueError, match="no reward profile 'tool_lvl'; there are tool_level, outcome"):
         score(honest(SHOP, CANCEL), {"tool_lvl": 1.0})

@@ -59,9 +59,7 @@ CALLS_GO_TO = "Calls to these tools must go to the commentary channel: 'function
 class Options:
     """What is done where a row leaves a choice."""
 
-    several: Several = (
-        "keep"  # rows with several calls: keep (for the reward), drop (for RL), or first call only
-    )
+    several: Several = "keep"  # calls in a row: keep (for the reward), drop (for RL), or the first only
     long_prompts: LongPrompts = "raise"  # raise the limit to 4096, drop, or truncate the history
     limit: int = 2048  # tokens of a prompt; for drop and truncate
     effort: str = "medium"  # of reasoning, in the system message
@@ -86,7 +84,7 @@ DEFAULT = Options()
 class Converted:
     """One row in harmony."""
 
-    conversation: tuple[Any, ...]  # system, developer, then the dialogue so far
+    conversation: tuple[Message, ...]  # system, developer, then the dialogue so far
     answer: tuple[Message, ...]
     names: Mapping[str, str]  # only of names that had to be changed
     unknown_types: tuple[str, ...] = ()

@@ -30,7 +30,7 @@ from pipeline.steps import generate
 from pipeline.toolrl import Score, compute_score
 from pipeline.toolrl.convert import Options
 from pipeline.toolrl.files import convert_folder, read_parquet
-from pipeline.toolrl.read import text_of
+from pipeline.toolrl.read import START, text_of
 from pipeline.toolrl.shop import write_shop_rows
 from pipeline.toolrl_score import Switches
 
@@ -53,7 +53,6 @@ __all__ = [
     "write_shop_rows",
 ]
 
-START = "<|start|>assistant"  # the prompt's last words, and the right answer's first
 AT_ONCE = 16  # prompts answered in one batch: they are long
 
 

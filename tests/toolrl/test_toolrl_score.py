@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.harmony import Call
-from pipeline.toolrl_score import Switches, bounds, correctness
+from pipeline.toolrl_score import Switches, correctness
 
 A, XY, B = Call("a", {"x": 1, "y": 2}), Call("a", {"x": 1, "y": 2, "z": 3}), Call("b", {})
 ONE = [Call("f", {"p": "v"})]
@@ -47,7 +47,7 @@ def test_the_switches_do_what_is_published(switches, exact, one_wrong, wrong_too
     assert correctness(ONE, ONE, switches) == pytest.approx(exact)
     assert correctness(ONE, [Call("f", {"p": "w"})], switches) == pytest.approx(one_wrong)
     assert correctness(ONE, [Call("g", {"p": "v"})], switches) == pytest.approx(wrong_tool)
-    assert bounds(switches).format == pytest.approx(form)
+    assert switches.bounds.format == pytest.approx(form)
 
 
 def test_the_switches_that_turn_the_sign_round_are_refused_together():
