@@ -35,6 +35,9 @@ FIRST = 0x110000  # a character is its own token, a special token is beyond all 
 class Letters:
     """A tokenizer whose tokens are characters and harmony's special tokens."""
 
+    def __len__(self) -> int:
+        return FIRST + len(SPECIALS)
+
     def get_added_vocab(self) -> dict[str, int]:
         return {text: FIRST + place for place, text in enumerate(SPECIALS)}
 

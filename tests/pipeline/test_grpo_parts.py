@@ -135,6 +135,9 @@ class State:
 class Tokenizer:
     """As much of a tokenizer as `Vocabulary.of` asks for."""
 
+    def __len__(self):
+        return FIRST + len(SPECIALS)
+
     def get_added_vocab(self):
         return {text: number for number, text in VOCABULARY.specials.items()}
 
