@@ -22,7 +22,8 @@ from envs.retail.tools import TOOLS
 from pipeline.datasets import real_vocabulary
 from pipeline.demonstrations import demonstrate
 from pipeline.harmony import Call, Message, User, render, unescape
-from pipeline.harmony_parse import SPECIAL, Vocabulary, parse_transcript
+from pipeline.harmony_parse import parse_transcript
+from pipeline.harmony_pieces import SPECIAL, Vocabulary
 
 OURS, THEIRS, RUST = "ours", "openai-harmony", "its Rust part alone"
 

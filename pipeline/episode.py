@@ -13,8 +13,9 @@ generates turn by turn uses `Recorder`. Only strictly valid output is read: a tu
 nothing and ends the episode; a readable call that fits no tool or no schema is answered with an error.
 """
 
+import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from weakref import WeakKeyDictionary
@@ -35,7 +36,8 @@ from pipeline.strict import Verdict, check_arguments
 
 FINISHED = ("customer", "transfer", "plan")  # an episode that ended otherwise was broken off
 MAX_INVENTED = 50  # numbers nobody showed: mental arithmetic needs a few, trying out answers needs thousands
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_NUMBER = re.compile(r"\d{1,12}(?:\.\d+)?")  # endless digits are many numbers
+_DECIMAL = re.compile(r"(?<!\d)(?=(\d+\.\d+))")  # and 1.20.35 is 1.20 and 20.35
 _gold_turns: WeakKeyDictionary[World, dict[str, tuple[Turn, ...]]] = WeakKeyDictionary()
 
 
@@ -94,7 +96,7 @@ class Episode(environment.Episode):
 
         One thing more: an answer tried out among thousands of made-up numbers was not told.
         """
-        return self.ended in FINISHED and self.score().reward == 1.0 and self.invented_numbers <= MAX_INVENTED
+        return self.ended in FINISHED and self.score().reward == 1.0 and not self.tried_out
 
     @property
     def accomplished(self) -> bool:
@@ -102,18 +104,38 @@ class Episode(environment.Episode):
         return self.succeeded and bool(self.gold_changes or self.task.outputs)
 
     @property
-    def invented_numbers(self) -> int:
-        """How many numbers the agent told that neither a tool nor the customer had said."""
-        told = set(_NUMBER.findall("\n".join(self.messages).replace(",", "")))
+    def tried_out(self) -> bool:
+        """Among so many made-up numbers that an answer among them was not told, but tried out."""
+        told = _numbers("\n".join(self.messages))
         if len(told) <= MAX_INVENTED:
-            return 0  # cannot be too many, so nobody needs to look
-        shown = "\n".join([self.customer_words, *(turn.observation for turn in self.calls)])
-        return len(told - set(_NUMBER.findall(shown.replace(",", ""))))
+            return False  # cannot be too many, so nobody needs to look
+        shown, invented = set[str](), set[str]()
+        for said, answer in self.exchanges():
+            invented |= _numbers(said) - shown
+            shown |= _numbers(answer) - invented
+        return len(told & invented) > MAX_INVENTED
+
+    def exchanges(self) -> Iterator[tuple[str, str]]:
+        """What the agent said or passed, and what it was answered; errors only repeat, so they show nothing.
+
+        In this order, because a tool also answers with what it was given: what the agent said first was not
+        shown to it. Arguments are spelled as the tools spell theirs.
+        """
+        yield "", self.opening
+        for turn in self.turns:
+            arguments, spoken = turn.action.arguments, turn.action.name == RESPOND and not turn.failed
+            said = arguments["content"] if spoken else json.dumps(arguments)
+            yield said, "" if turn.failed else turn.observation
 
     @cached_property
     def matching(self) -> Matching:
         """Which call did which gold action, and what is wrong with the others."""
         return match(self)
+
+
+def _numbers(text: str) -> set[str]:
+    text = text.replace(",", "")
+    return {*_NUMBER.findall(text), *_DECIMAL.findall(text)}
 
 
 def gold_turns(shop: World, task: Task) -> tuple[Turn, ...]:

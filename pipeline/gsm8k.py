@@ -30,18 +30,8 @@ from pipeline.datasets import Row
 from pipeline.grpo import GRPOResult, run_to_its_end, taken_up
 from pipeline.grpo_desks import agent_turns
 from pipeline.grpo_rewards import flat_groups
-from pipeline.harmony import (
-    DATE,
-    Call,
-    Developer,
-    Final,
-    Message,
-    System,
-    ToolResult,
-    User,
-    segments,
-    to_chat,
-)
+from pipeline.harmony import DATE, Call, Developer, Final, Message, System, ToolResult, User, segments
+from pipeline.harmony_chat import to_chat
 from pipeline.harmony_parse import Completion, Vocabulary, parse
 from pipeline.strict import Verdict
 

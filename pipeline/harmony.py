@@ -9,8 +9,8 @@
     <|start|>assistant<|channel|>final<|message|>It is done.<|return|>       words for the customer
 
 (without the line breaks). `segments` is the one place where this text is made: it says of each piece whether
-the model writes it (and is trained on it) or is given it; `render` joins the pieces; `chat_template` is the
-same as a Jinja template for `tokenizer.apply_chat_template`, which is what TRL calls.
+the model writes it (and is trained on it) or is given it; `render` joins the pieces. What a tokenizer and TRL
+need to make the same text is in pipeline/harmony_chat.py.
 
 Three decisions:
 
@@ -28,11 +28,9 @@ Three decisions:
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cache
 from itertools import groupby
-from pathlib import Path
 from typing import Any, Literal
 
 from pipeline.harmony_tools import declare_tools
@@ -57,7 +55,7 @@ class System:
     def __post_init__(self) -> None:
         if self.effort not in EFFORTS:
             raise ValueError(f"reasoning effort {self.effort!r} is unknown; use one of {', '.join(EFFORTS)}")
-        _check_date(self.date)
+        check_date(self.date)
 
 
 @dataclass(frozen=True)
@@ -239,7 +237,8 @@ def _checked_name(name: str) -> str:
     return name
 
 
-def _check_date(date: str) -> None:
+def check_date(date: str) -> None:
+    """Refuse what is no date: it becomes part of the prompt, and of a template."""
     if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", date):
         raise ValueError(f"date {date!r:.40} must look like {DATE}")
 
@@ -252,92 +251,3 @@ def escape(text: str) -> str:
 def unescape(text: str) -> str:
     """The text that `escape` was given."""
     return text.replace("<¦|", "<|").replace("<¦¦", "<¦")
-
-
-@cache
-def chat_template(date: str = DATE) -> str:
-    """The same rendering as a Jinja template for a tokenizer, with the date written into it.
-
-    It takes `messages` as OpenAI dictionaries (an assistant's thoughts are "thinking"), `tools`,
-    `add_generation_prompt`, and as options `reasoning_effort`, `call_form` and `past_finals`.
-    """
-    _check_date(date)
-    template = (Path(__file__).parent / "harmony.jinja").read_text(encoding="utf-8")
-    return template.replace(DATE, date)
-
-
-def to_chat(conversation: Sequence[Message]) -> dict[str, Any]:
-    """The variables of the chat template: "messages" as OpenAI dictionaries, "tools", "reasoning_effort"."""
-    chat: dict[str, Any] = {"messages": [], "tools": None}
-    messages = chat["messages"]
-    for message in conversation:
-        match message:
-            case System(effort, _):
-                chat["reasoning_effort"] = effort
-            case Developer(instructions, tools):
-                messages.append({"role": "developer", "content": instructions})
-                chat["tools"] = list(tools) or None
-            case User(text):
-                messages.append({"role": "user", "content": text})
-            case ToolResult(name, text):
-                messages.append({"role": "tool", "name": name, "content": text})
-            case _:
-                _say(messages, message)
-    if any(message.get("tool_calls") == [] for message in messages):
-        raise ValueError("a preamble without its call has no chat form; use render")
-    return chat
-
-
-def _say(messages: list[dict[str, Any]], message: Message) -> None:
-    """Append what the assistant says, as one dictionary with the thoughts or preamble right before it."""
-    before = messages[-1] if messages else {}
-    thought = before.keys() == {"role", "thinking"}
-    match message:
-        case Analysis("") | Preamble(""):
-            raise ValueError("empty thoughts and preambles have no chat form; leave them out or use render")
-        case Analysis(text):
-            messages.append({"role": "assistant", "thinking": text})
-            return
-        case Preamble(text):
-            said: dict[str, Any] = {"content": text, "tool_calls": []}
-        case Call(name, arguments):
-            thought = thought or before.get("tool_calls") == []
-            function = {"name": name, "arguments": arguments}
-            said = {"tool_calls": [{"type": "function", "function": function}]}
-        case Final(text):
-            said = {"content": text}
-            thought = thought and text != ""
-    messages.append({**(messages.pop() if thought else {"role": "assistant"}), **said})
-
-
-# How TRL's own tool loop reads a completion (`tokenizer.response_template = RESPONSE_TEMPLATE`): its stock
-# pattern knows the role form only and drops every call in the form the untrained model writes. A call on the
-# analysis channel is read, and so executed, too: the strict parser counts it as a fault of format, and losing
-# it here would make the two disagree about what happened. Broken JSON is left to end the episode.
-RESPONSE_TEMPLATE: dict[str, Any] = {
-    "defaults": {"role": "assistant"},
-    "start_anchor": "<|start|>assistant",
-    "fields": {
-        "thinking": {
-            "open": "<|channel|>analysis<|message|>",
-            "close": ["<|end|>", "<|return|>", "<|call|>"],
-            "content": "text",
-            "content_args": {"strip": False},
-        },
-        "content": {
-            "open": ["<|channel|>final<|message|>", "<|channel|>commentary<|message|>"],
-            "close": ["<|return|>", "<|end|>", "<|call|>"],
-            "content": "text",
-            "content_args": {"strip": False},
-        },
-        "tool_calls": {
-            "open_pattern": r"(?:<\|channel\|>(?:commentary|analysis))?"
-            r" to=functions\.(?P<name>[A-Za-z0-9_-]{1,64})"
-            r"(?:<\|channel\|>(?:commentary|analysis))?(?: json| ?<\|constrain\|>json)?<\|message\|>",
-            "close": ["<|call|>", "<|end|>", "<|return|>"],
-            "repeats": True,
-            "content": "json",
-            "transform": {"type": "function", "function": {"name": "{name}", "arguments": "{content}"}},
-        },
-    },
-}

@@ -16,24 +16,19 @@ can be executed, and counts as a fault of format (`Parsed.faults`).
     parsed.call                       # Call("find_user_id_by_email", {"email": "..."}), or None
     parsed.final                      # the words for the customer, or None
 
-Text or tokens: in a text every "<|call|>" is the special token; given token ids and their `Vocabulary`, only
-the real token is, and the same characters typed out are ordinary words. Rewards should read tokens.
+Text or tokens with their `Vocabulary` (pipeline/harmony_pieces.py). Rewards should read tokens.
 """
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any
 
 from pipeline.harmony import Analysis, Call, Final, Message, Preamble, ToolResult, User, unescape
+from pipeline.harmony_pieces import PADDING, Completion, Pieces, Vocabulary
 from pipeline.strict import Refused, Verdict, check_arguments, read_object
 
-SPECIAL = re.compile(
-    r"<\|(?:start|end|message|channel|constrain|return|call|startoftext|endoftext|endofprompt|reserved_\d{6})\|>"
-)
 ENDS = ("<|end|>", "<|call|>", "<|return|>")
-PADDING = ("<|endoftext|>", "<|reserved_200017|>")  # OpenAI's padding and Unsloth's
 MAX_HEADER = 400  # characters; the longest allowed header has some 130
 _HEADER = re.compile(
     r"(?: to=(?P<role_place>[^\s<]+))?<\|channel\|>(?P<channel>[a-z]+)(?: to=(?P<channel_place>[^\s<]+))?"
@@ -75,24 +70,6 @@ class Parsed:
         return self.messages[-1].text if self.ok and isinstance(self.messages[-1], Final) else None
 
 
-@dataclass(frozen=True)
-class Vocabulary:
-    """What reading tokens takes: which ids are special, and the text of the others."""
-
-    specials: Mapping[int, str]
-    decode: Callable[[list[int]], str]
-
-    @classmethod
-    def of(cls, tokenizer: Any) -> "Vocabulary":
-        """The vocabulary of a transformers tokenizer."""
-        added = tokenizer.get_added_vocab().items()
-        specials = {number: text for text, number in added if SPECIAL.fullmatch(text)}
-        return cls(specials, lambda ids: tokenizer.decode(ids, clean_up_tokenization_spaces=False))
-
-
-Completion = str | Sequence[int]
-
-
 def parse(completion: Completion, tools: Collection[str], vocabulary: Vocabulary | None = None) -> Parsed:
     """Read one turn; never raises, whatever the completion holds.
 
@@ -101,7 +78,7 @@ def parse(completion: Completion, tools: Collection[str], vocabulary: Vocabulary
         tools: The names of the declared tools.
         vocabulary: Needed for token ids.
     """
-    return _read_turn(_Pieces(completion, vocabulary), tools, alone=True)
+    return _read_turn(Pieces(completion, vocabulary), tools, alone=True)
 
 
 def parse_transcript(
@@ -113,7 +90,7 @@ def parse_transcript(
     tool's answer cannot be seen here: it is the environment's as long as generation stops at <|call|> and
     <|return|>, since an answer may stand nowhere else.
     """
-    pieces = _Pieces(completion, vocabulary)
+    pieces = Pieces(completion, vocabulary)
     turns = [_read_turn(pieces, tools, alone=False)]
     while turns[-1].ok:
         pieces.skip_padding()
@@ -134,73 +111,7 @@ def check_call(parsed: Parsed, tools: Mapping[str, Mapping[str, Any]]) -> Parsed
     return replace(parsed, verdict=Verdict.BAD_ARGUMENTS, reason=problem) if problem else parsed
 
 
-class _Piece(NamedTuple):
-    text: str
-    special: bool
-
-
-class _Pieces:
-    """The completion as special tokens and the texts between them, with a look at the next one."""
-
-    def __init__(self, completion: Completion, vocabulary: Vocabulary | None) -> None:
-        self.is_text = isinstance(completion, str)
-        if not self.is_text and vocabulary is None:
-            raise TypeError("token ids need their vocabulary: parse(ids, tools, Vocabulary.of(tokenizer))")
-        self._rest = _split_text(completion) if self.is_text else _split_tokens(completion, vocabulary)
-        self.next: _Piece | None = next(self._rest, None)
-
-    def take(self) -> _Piece | None:
-        piece, self.next = self.next, next(self._rest, None)
-        return piece
-
-    def take_text(self) -> str:
-        return self.take().text if self.next and not self.next.special else ""
-
-    def take_if(self, *texts: str) -> bool:
-        found = bool(self.next and self.next.special and self.next.text in texts)
-        if found:
-            self.take()
-        return found
-
-    def take_prefix(self, prefix: str) -> bool:
-        """Take only the beginning of the next text."""
-        if self.next is None or self.next.special or not self.next.text.startswith(prefix):
-            return False
-        rest = self.next.text[len(prefix) :]
-        self.next = _Piece(rest, False) if rest else next(self._rest, None)
-        return True
-
-    def skip_padding(self) -> None:
-        while self.take_if(*PADDING):
-            pass
-
-    def skip_space_between_messages(self) -> None:
-        """People who write harmony by hand put line breaks there; a model that does is refused."""
-        if self.is_text and self.next and not self.next.special and self.next.text.isspace():
-            self.take()
-
-
-def _split_text(text: str) -> Iterator[_Piece]:
-    start = 0
-    for match in SPECIAL.finditer(text):
-        begin, end = match.span()
-        if begin > start:
-            yield _Piece(text[start:begin], False)
-        yield _Piece(match[0], True)
-        start = end
-    if start < len(text):
-        yield _Piece(text[start:], False)
-
-
-def _split_tokens(ids: Sequence[int], vocabulary: Vocabulary) -> Iterator[_Piece]:
-    for special, run in groupby(map(int, ids), lambda number: number in vocabulary.specials):
-        if special:
-            yield from (_Piece(vocabulary.specials[number], True) for number in run)
-        elif text := vocabulary.decode(list(run)):
-            yield _Piece(text, False)
-
-
-def _read_turn(pieces: _Pieces, tools: Collection[str], *, alone: bool) -> Parsed:
+def _read_turn(pieces: Pieces, tools: Collection[str], *, alone: bool) -> Parsed:
     messages: list[Message] = []
     faults: list[str] = []
     try:
@@ -208,18 +119,18 @@ def _read_turn(pieces: _Pieces, tools: Collection[str], *, alone: bool) -> Parse
             if messages:
                 _expect_assistant(pieces)
             _read_message(pieces, messages, faults)
-        if isinstance(call := messages[-1], Call) and call.name not in tools:
-            raise Refused(Verdict.UNKNOWN_TOOL, f"tool {call.name!r} is not declared")
         if alone:
             pieces.skip_padding()
             if pieces.next:
                 raise Refused(Verdict.TRAILING, f"text after the turn's end: {pieces.next.text[:40]!r}")
+        if isinstance(call := messages[-1], Call) and call.name not in tools:
+            raise Refused(Verdict.UNKNOWN_TOOL, f"tool {call.name!r} is not declared")
     except Refused as refusal:
         return Parsed(tuple(messages), refusal.verdict, refusal.reason, tuple(faults))
     return Parsed(tuple(messages), Verdict.OK, "", tuple(faults))
 
 
-def _read_message(pieces: _Pieces, messages: list[Message], faults: list[str]) -> None:
+def _read_message(pieces: Pieces, messages: list[Message], faults: list[str]) -> None:
     """Read a message from its header to its end token and append it."""
     header = _HEADER.fullmatch(text := _read_header(pieces))
     if not header or header["channel"] not in ("analysis", "commentary", "final"):
@@ -238,7 +149,7 @@ def _read_message(pieces: _Pieces, messages: list[Message], faults: list[str]) -
     messages.append(message)
 
 
-def _read_header(pieces: _Pieces) -> str:
+def _read_header(pieces: Pieces) -> str:
     """Everything up to <|message|>, with channel and constrain tokens spelled out."""
     header = ""
     while not pieces.take_if("<|message|>"):
@@ -271,7 +182,7 @@ def _called_name(header: re.Match[str]) -> str | None:
     return function["name"]
 
 
-def _read_body(pieces: _Pieces) -> tuple[str, str]:
+def _read_body(pieces: Pieces) -> tuple[str, str]:
     body, end = pieces.take_text(), pieces.take()
     if end is None or end.text in PADDING:
         raise Refused(Verdict.TRUNCATED, "the text ends inside a message")
@@ -288,7 +199,7 @@ def _expect_end(kind: type, end: str, right: str) -> None:
     raise Refused(Verdict.WRONG_END, f"{_WHAT[kind]} must end with {right}, not {end}")
 
 
-def _expect_assistant(pieces: _Pieces) -> None:
+def _expect_assistant(pieces: Pieces) -> None:
     """Between two messages of a turn: the model opens the next one, in its own name."""
     pieces.skip_space_between_messages()
     if pieces.next is None:
@@ -301,7 +212,7 @@ def _expect_assistant(pieces: _Pieces) -> None:
         raise _other_role(pieces)
 
 
-def _read_told(pieces: _Pieces) -> list[Message] | None:
+def _read_told(pieces: Pieces) -> list[Message] | None:
     """What comes between two turns: tool answers and the customer's words, then `<|start|>assistant`."""
     told: list[Message] = []
     while pieces.next:
@@ -318,7 +229,7 @@ def _read_told(pieces: _Pieces) -> list[Message] | None:
     return None
 
 
-def _other_role(pieces: _Pieces) -> Refused:
+def _other_role(pieces: Pieces) -> Refused:
     if pieces.next is None:
         return Refused(Verdict.TRUNCATED, "the text ends before or in a header")
     return Refused(Verdict.WRONG_ROLE, f"the model opens a message as {pieces.next.text[:40]!r}")

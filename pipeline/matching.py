@@ -18,7 +18,8 @@ with examples.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +68,7 @@ def match(episode: Episode) -> Matching:
     """Match an episode's calls with the gold actions."""
     domain, calls, gold = episode.domain, episode.calls, episode.gold_turns
     right = _right(domain, calls, gold)
-    excused = frozenset(_excused(episode, right))
+    excused = _excused(episode, right)
     used = set(right.values())
     wrong = {
         place: why for place, turn in enumerate(calls) if place not in used and (why := _fault(episode, turn))
@@ -197,29 +198,38 @@ def _beyond_allowance(episode: Episode, free: list[int]) -> list[int]:
     return look_ups[-excess:] if excess > 0 else []
 
 
-def _excused(episode: Episode, right: dict[int, int]) -> Iterator[int]:
+def _excused(episode: Episode, right: dict[int, int]) -> frozenset[int]:
     """Gold look-ups not made, where the episode succeeded without: there are several ways to find something.
 
     Not excused: finding out who the customer is; looking at an order that the customer named or that the gold
-    changes; anything where doing nothing would succeed, or where an answer was told that nobody had shown.
+    changes; anything where doing nothing would succeed, or where nobody had shown an answer before.
     """
-    domain, gold = episode.domain, episode.gold_turns
-    if not episode.accomplished or not _outputs_shown(episode):
-        return
+    domain = episode.domain
     subject = domain.records[0] if domain.records else ""  # in the shop: the order
-    written = {turn.action.arguments.get(subject) for turn in gold if _kind(domain, turn) == WRITE}
-    for place, turn in enumerate(gold):
-        if place in right or _kind(domain, turn) != READ or turn.action.name in domain.identification:
-            continue
-        record = turn.action.arguments.get(subject)
-        if record is None or (record not in written and record not in episode.customer_words):
-            yield place
+    looked_up, written = [], []
+    for place, turn in enumerate(episode.gold_turns):
+        kind, record = _kind(domain, turn), turn.action.arguments.get(subject)
+        if kind == WRITE:
+            written.append(record)
+        elif kind == READ and place not in right and turn.action.name not in domain.identification:
+            looked_up.append((place, record))
+    needless = frozenset(
+        place
+        for place, record in looked_up
+        if record is None or (record not in written and str(record) not in episode.customer_words)
+    )
+    return needless if needless and episode.accomplished and _outputs_shown(episode) else frozenset()
 
 
 def _outputs_shown(episode: Episode) -> bool:
-    shown = "\n".join([episode.customer_words, *(turn.observation for turn in episode.calls)])
-    shown = shown.lower().replace(",", "")
-    return all(output.lower() in shown for output in episode.task.outputs)
+    """Whether each required output was shown to the agent before it said it itself."""
+    wanted = {output.lower() for output in episode.task.outputs}
+    for exchange in episode.exchanges():
+        said, answer = (text.lower().replace(",", "") for text in exchange)
+        if any(re.search(rf"(?<!\d){re.escape(output)}(?!\d)", said) for output in wanted):
+            return False
+        wanted = {output for output in wanted if output not in answer}
+    return not wanted
 
 
 def _in_sequence(domain: Domain, gold: tuple[Turn, ...], right: dict[int, int]) -> bool:

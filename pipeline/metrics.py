@@ -37,7 +37,8 @@ def _ordering(episode: Episode) -> Ratio:
 
 def _final_answer(episode: Episode) -> Ratio:
     asked = bool(episode.task.outputs)
-    return float(asked and not episode.score().missing_outputs), float(asked)
+    told = asked and not episode.score().missing_outputs and not episode.tried_out
+    return float(told), float(asked)
 
 
 METRICS: dict[str, Callable[[Episode], Ratio]] = {

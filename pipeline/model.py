@@ -21,7 +21,7 @@ from typing import Any
 
 from pipeline.checkpoints import damaged
 from pipeline.config import PROFILES, Config, with_changes
-from pipeline.harmony import RESPONSE_TEMPLATE, chat_template
+from pipeline.harmony_chat import RESPONSE_TEMPLATE, chat_template
 from pipeline.tiny.base import FOLDER as TINY_BASE
 from pipeline.tiny.tokenizer import prompt_fingerprint
 

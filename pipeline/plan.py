@@ -14,8 +14,9 @@ The model writes it as its final message, so a completion is read in two strict 
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
+from envs.retail.tasks import Action
 from pipeline.harmony import Call
 from pipeline.harmony_parse import Completion, Vocabulary, parse
 from pipeline.harmony_tools import function_of, type_of
@@ -29,13 +30,6 @@ Answer with one JSON object and nothing else, no code fence and no text around i
 {"tool_calls": [{"name": "<tool>", "arguments": {"<name>": <value>}}]}
 The calls are executed in this order, after you have answered: you see no result in between. Use only the \
 tools above, with exactly their arguments. If nothing may be done, answer {"tool_calls": []}."""
-
-
-class Named(Protocol):
-    """A call or an action: what has a name and arguments."""
-
-    name: str
-    arguments: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -52,7 +46,7 @@ class Plan:
         return self.verdict is Verdict.OK
 
 
-def render_plan(actions: Iterable[Named]) -> str:
+def render_plan(actions: Iterable[Call | Action]) -> str:
     """The object for these calls, as a row to train on shows it."""
     calls = [{"name": action.name, "arguments": dict(action.arguments)} for action in actions]
     return json.dumps({"tool_calls": calls}, ensure_ascii=False, allow_nan=False)

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from envs.retail.tasks import Action, Task
 from pipeline.episode import Episode
 from pipeline.strict import Verdict, check_arguments
-from pipeline.toolrl_score import Switches, bounds, correctness, length_score
+from pipeline.toolrl_score import Switches, correctness, length_score
 
 DEFAULT = {"tool_level": 1.0}
 EPISODES = Switches(intermediate=True)  # why not the bare formula: see toolrl_score.py and rewards.md
@@ -141,7 +141,7 @@ def _violates(episode: Episode, action: Action) -> bool:
 
 def toolrl_format(episode: Episode, switches: Switches = EPISODES) -> float:
     """The upper bound if all is well-formed and calls were made just if the gold has any, else the lower."""
-    least, most = bounds(switches).format
+    least, most = switches.bounds.format
     of_the_kind = acted(episode) if episode.gold_turns else not episode.calls
     return most if episode.well_formed and of_the_kind else least
 
@@ -238,7 +238,7 @@ def best_score(profile: str, task: Task, switches: Switches = EPISODES) -> float
     if profile == "tool_level":
         return 1.5 * actions + 0.5 if actions else 1.0
     if profile == "toolrl":
-        most = bounds(switches)
+        most = switches.bounds
         return most.format[1] + most.correctness[1] * bool(actions) + switches.with_length
     return 1.2 if profile == "shaped" and actions else 1.0
 

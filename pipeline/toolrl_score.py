@@ -2,7 +2,7 @@
 
     correctness([Call("find", {"a": "1"})], [Call("find", {"a": "2"})])      # 1.0: one value wrong
     correctness(gold, calls, Switches(intermediate=True))
-    bounds(Switches(schedule=True, step=75)).correctness                     # (-2.5, 2.5)
+    Switches(schedule=True, step=75).bounds.correctness                      # (-2.5, 2.5)
     Switches.from_environment(step=75)                                       # what CORRECTMAX1=1 … ask for
 
 From qiancheng0/ToolRL (Apache-2.0), reward_score/rlla.py, in our own words; the numbers are the same. A task
@@ -95,11 +95,6 @@ class Bounds:
 
     format: tuple[float, float]
     correctness: tuple[float, float]
-
-
-def bounds(switches: Switches = Switches()) -> Bounds:
-    """What a step of the training can earn at least and at most."""
-    return switches.bounds
 
 
 _KEYS = (*PUBLISHED, GUESS_CAP)

@@ -12,7 +12,8 @@ from collections.abc import Collection
 from typing import Any
 
 from pipeline.harmony import unescape
-from pipeline.harmony_parse import SPECIAL, Parsed
+from pipeline.harmony_parse import Parsed
+from pipeline.harmony_pieces import SPECIAL
 from pipeline.plan import MAX_CALLS
 from pipeline.strict import MAX_DEPTH, MAX_JSON, Verdict
 

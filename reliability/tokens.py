@@ -15,7 +15,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from pipeline.harmony_parse import SPECIAL, Parsed, Vocabulary, parse, parse_transcript
+from pipeline.harmony_parse import Parsed, parse, parse_transcript
+from pipeline.harmony_pieces import SPECIAL, Vocabulary
 from pipeline.strict import Verdict
 from pipeline.toolrl.read import text_of
 from reliability import hostile

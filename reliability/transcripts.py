@@ -14,7 +14,7 @@ from functools import lru_cache
 from random import Random
 
 from pipeline.harmony import Analysis, Call, Final, Message, Preamble, ToolResult, User, render
-from pipeline.harmony_parse import SPECIAL
+from pipeline.harmony_pieces import SPECIAL
 from reliability import hostile
 
 _PIECES = re.compile(f"({SPECIAL.pattern})")

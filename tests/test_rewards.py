@@ -18,12 +18,12 @@ from envs.retail.tools import READ, TOOLS, WRITE
 from pipeline.attacks.attack import act, honest, turn, turns
 from pipeline.demonstrations import report
 from pipeline.episode import Episode, play_plan, play_turns
-from pipeline.harmony import Analysis, Call, Final
-from pipeline.harmony_parse import SPECIAL, Vocabulary
+from pipeline.harmony import Analysis, Final
+from pipeline.harmony_pieces import SPECIAL, Vocabulary
 from pipeline.matching import READ_ALLOWANCE, must_precede
 from pipeline.rewards import PROFILES, best_score, score
 from pipeline.strict import Verdict
-from pipeline.toolrl_score import Switches, bounds, correctness, length_score
+from pipeline.toolrl_score import Switches, length_score
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "pipeline" / "rewards.md").read_text(encoding="utf-8")
@@ -100,6 +100,15 @@ def test_a_task_without_gold_actions_can_be_scored():
     }
     meddling = play_turns(SHOP, task, turns([SIGNS["C"]]))
     assert all(value < score(nothing, ALL).profiles[name] for name, value in totals(meddling).items())
+
+
+@pytest.mark.parametrize("order", [["#W2583499"], 7, {"id": 7}, None])
+def test_a_task_with_a_nonsensical_gold_action_can_be_scored(order):
+    """No order has such an id, and not to look for it is right."""
+    look = Action("get_order_details", {"order_id": order})
+    task = Task("nonsense", CANCEL.query, (look, *CANCEL.gold_actions), customer=CANCEL.customer)
+    episode = act(SHOP, task, CANCEL.gold_actions, "agent")
+    assert episode.succeeded and episode.matching.complete
 
 
 def test_an_unknown_profile_is_named_with_the_known_ones():
@@ -248,69 +257,6 @@ def test_token_ids_are_read_as_their_text_is_and_typed_out_tokens_are_words():
     assert episode.succeeded and episode.tokens == sum(map(len, ids))
     typed = list(map(ord, "".join(turns(CANCEL.gold_actions))))
     assert play_turns(SHOP, CANCEL, [typed], vocabulary=vocabulary).ended == "unparsable"
-
-
-def test_a_flood_of_numbers_is_no_answer():
-    task = next(task for task in TASKS.values() if re.fullmatch(r"\d\d\.\d\d", "".join(task.outputs)))
-    prices = " ".join(f"{n // 100}.{n % 100:02d}" for n in range(10_000))
-    flood = act(SHOP, task, task.gold_actions, "agent", prices)
-    assert flood.score().reward == 1.0 and not flood.succeeded
-    assert act(SHOP, task, task.gold_actions, "agent", f"It is {task.outputs[0]}, not 1, 2 or 3.").succeeded
-
-
-# ToolRL's formula, by the published examples
-
-
-A, XY, B = Call("a", {"x": 1, "y": 2}), Call("a", {"x": 1, "y": 2, "z": 3}), Call("b", {})
-ONE = [Call("f", {"p": "v"})]
-
-
-@pytest.mark.parametrize(
-    ("gold", "calls", "expected"),
-    [
-        (ONE, ONE, 3.0),
-        (ONE, [Call("f", {"p": "w"})], 1.0),
-        (ONE, [Call("f", {})], -1.0),
-        (ONE, [Call("g", {"p": "v"})], -3.0),
-        (ONE, None, -3.0),
-        ([], ONE, 0.0),
-        ([A, B], [B, A], 3.0),
-        ([A, B], [A], 1.2),
-        ([A, B], [XY, B], 1.8 + 0.0),
-        (ONE, [Call("f", {"p": str(n)}) for n in range(9)] + ONE, 1.2),
-    ],
-)
-def test_correctness_is_the_published_one(gold, calls, expected):
-    if calls == [XY, B]:
-        expected = -3 + 6 * (1 + 2 / 3 + 2 + 1) / 5
-    assert correctness(gold, calls) == pytest.approx(expected)
-
-
-@pytest.mark.parametrize(
-    ("switches", "exact", "one_wrong", "wrong_tool", "form"),
-    [
-        (Switches(), 3, 1, -3, (0, 1)),
-        (Switches(correct_max_1=True), 1, 1 / 3, -1, (0, 1)),
-        (Switches(max1_step30_max3=True, step=0), 1, 1 / 3, -1, (0, 1)),
-        (Switches(max1_step30_max3=True, step=30), 3, 1, -3, (0, 0.5)),
-        (Switches(schedule=True, step=0), 2, 2 / 3, -2, (-2, 2)),
-        (Switches(schedule=True, step=75), 2.5, 2.5 / 3, -2.5, (-1, 1.5)),
-        (Switches(schedule=True, step=400), 3, 1, -3, (-1, 1)),
-        (Switches(coarse=True), 3, -3, -3, (0, 1)),
-        (Switches(intermediate=True), 3, 0, -3, (0, 1)),
-        (Switches(refined=True), 3, 1, -3, (0, 1)),
-    ],
-)
-def test_the_switches_do_what_is_published(switches, exact, one_wrong, wrong_tool, form):
-    assert correctness(ONE, ONE, switches) == pytest.approx(exact)
-    assert correctness(ONE, [Call("f", {"p": "w"})], switches) == pytest.approx(one_wrong)
-    assert correctness(ONE, [Call("g", {"p": "v"})], switches) == pytest.approx(wrong_tool)
-    assert bounds(switches).format == pytest.approx(form)
-
-
-def test_the_switches_that_turn_the_sign_round_are_refused_together():
-    with pytest.raises(ValueError, match="upside down"):
-        Switches(schedule=True, correct_max_1=True)
 
 
 def test_length_is_paid_only_where_it_is_switched_on():

@@ -40,13 +40,10 @@ _MATERIAL = (
 class Found:
     """The best episode an attacker came to on one task, beside honest work."""
 
-    task: Task
-    profile: str
     episode: Episode
     score: float
     honest: float
     beaten: int  # honest partial works that achieved more and score less: none, if the reward is sound
-    played: int
 
 
 def evolve(
@@ -74,13 +71,10 @@ def evolve(
     best = population[0][3]
     earned = _total(best, profile)
     return Found(
-        task=task,
-        profile=profile,
         episode=best,
         score=earned,
         honest=_total(honest(shop, task), profile),
         beaten=_beaten(shop, best, profile, earned),
-        played=rounds,
     )
 
 

@@ -203,7 +203,7 @@ def save(model: Any, tokenizer: Tokenizer, folder: Path, facts: dict[str, Any]) 
     import torch
     from transformers import GenerationConfig, PreTrainedTokenizerFast
 
-    from pipeline.harmony import RESPONSE_TEMPLATE, chat_template
+    from pipeline.harmony_chat import RESPONSE_TEMPLATE, chat_template
 
     model.config._attn_implementation = "eager"
     model.config.prompt_fingerprint = prompt_fingerprint()

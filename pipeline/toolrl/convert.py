@@ -3,7 +3,7 @@
     converted = convert(Row.of(row), Options())
     converted.prompt            # <|start|>system…<|start|>developer…# Tools…<|start|>user…<|start|>assistant
     converted.ground_truth      # <|start|>assistant<|channel|>analysis…<|end|><|start|>assistant to=…<|call|>
-    converted.chat              # the same prompt as chat messages for `pipeline.harmony.chat_template()`
+    converted.chat              # the same prompt as chat messages for `pipeline.harmony_chat.chat_template()`
     converted.names             # {"Get Order": "Get_Order"}: declared name -> name in tool list and answer
 
 Decisions:
@@ -20,7 +20,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
-from pipeline.harmony import Call, Developer, Message, System, ToolResult, User, render, to_chat
+from pipeline.harmony import Call, Developer, Message, System, ToolResult, User, render
+from pipeline.harmony_chat import to_chat
 from pipeline.harmony_tools import declare_tools
 from pipeline.toolrl.rows import (
     Instruction,
@@ -58,9 +59,7 @@ CALLS_GO_TO = "Calls to these tools must go to the commentary channel: 'function
 class Options:
     """What is done where a row leaves a choice."""
 
-    several: Several = (
-        "keep"  # rows with several calls: keep (for the reward), drop (for RL), or first call only
-    )
+    several: Several = "keep"  # calls in a row: keep (for the reward), drop (for RL), or the first only
     long_prompts: LongPrompts = "raise"  # raise the limit to 4096, drop, or truncate the history
     limit: int = 2048  # tokens of a prompt; for drop and truncate
     effort: str = "medium"  # of reasoning, in the system message
@@ -85,7 +84,7 @@ DEFAULT = Options()
 class Converted:
     """One row in harmony."""
 
-    conversation: tuple[Any, ...]  # system, developer, then the dialogue so far
+    conversation: tuple[Message, ...]  # system, developer, then the dialogue so far
     answer: tuple[Message, ...]
     names: Mapping[str, str]  # only of names that had to be changed
     unknown_types: tuple[str, ...] = ()

@@ -6,8 +6,8 @@
 The columns are those that came in (verl's), with `data_source` "rlla_gpt":
 
 * `prompt`: chat messages, the tools in the developer message. They give `extra_info.input` to the letter with
-  `pipeline.harmony.chat_template()` as the tokenizer's template (verl: model.custom_chat_template); gpt-oss's
-  own template quotes the arguments of calls in the history a second time.
+  `pipeline.harmony_chat.chat_template()` as the tokenizer's template (verl: model.custom_chat_template);
+  gpt-oss's own template quotes the arguments of calls in the history a second time.
 * `reward_model.ground_truth`: the right answer in harmony, for `pipeline.toolrl.compute_score`.
 * `extra_info`: index and split as before; instruction, input and output are now the developer message, the
   prompt as one text, and the right answer; besides `kind`, `calls`, `name_map` (JSON, changed names only).

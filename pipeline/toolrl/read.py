@@ -24,12 +24,13 @@ turns ids into the text read here, in which typed characters are never structure
 import json
 import re
 from collections.abc import Sequence
-from itertools import groupby
 from typing import Any, NamedTuple
 
 from pipeline.harmony import NAME, escape, unescape
-from pipeline.harmony_parse import MAX_HEADER, PADDING, SPECIAL, Vocabulary
+from pipeline.harmony_parse import MAX_HEADER
+from pipeline.harmony_pieces import PADDING, SPECIAL, Vocabulary, split_tokens
 
+START = "<|start|>assistant"  # the prompt's last words, and the right answer's first
 _NO_SPECIAL = SPECIAL.pattern.removeprefix(r"<\|")  # what must not follow a "<" inside a message
 # No possessive groups: early Python 3.11 forgets what they captured. Nothing here can be matched in two ways.
 _PIECE = re.compile(  # a message as header, body, end; or the whole rest of the text, if there is none
@@ -185,18 +186,19 @@ def _unread(rest: str) -> str:
 def assistant_part(text: str) -> str:
     """What the assistant wrote last: all of an answer, the end of a conversation."""
     text = text.strip()
-    if not text.startswith("<|start|>") or text.startswith("<|start|>assistant"):
+    if not text.startswith("<|start|>") or text.startswith(START):
         return text
     *_, last = _OTHERS.finditer(text)
     return text[last.end() :].partition("<|end|>")[2].lstrip()
 
 
+def answer_alone(text: str) -> str:
+    """What the assistant wrote, as an answer that no conversation can stand before."""
+    return text if text.startswith(START) else START + text
+
+
 def text_of(ids: Sequence[int], vocabulary: Vocabulary) -> str:
     """Token ids as text to be read here: only real special tokens are structure, typed ones are escaped."""
-    pieces = []
-    for special, run in groupby(map(int, ids), lambda number: number in vocabulary.specials):
-        if special:
-            pieces += [vocabulary.specials[number] for number in run]
-        else:
-            pieces.append(escape(vocabulary.decode(list(run))))
-    return "".join(pieces)
+    return "".join(
+        piece.text if piece.special else escape(piece.text) for piece in split_tokens(ids, vocabulary)
+    )

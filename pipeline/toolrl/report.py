@@ -24,9 +24,10 @@ from pipeline.toolrl import Score, compute_score
 from pipeline.toolrl.account import ANSWER_LIMIT, PROMPT_LIMIT, Summary
 from pipeline.toolrl.convert import Options, convert
 from pipeline.toolrl.files import read_parquet
+from pipeline.toolrl.read import START
 from pipeline.toolrl.rows import Row
-from pipeline.toolrl.training import START, Question
-from pipeline.toolrl_score import Switches, bounds
+from pipeline.toolrl.training import Question
+from pipeline.toolrl_score import Switches
 
 if TYPE_CHECKING:
     from IPython.display import HTML
@@ -114,9 +115,9 @@ def cases_table() -> Styler:
     for name, answer, truth, published in CASES:
         score = compute_score(answer, truth, switches=Switches())
         same = (score.format, score.correctness) == published
-        rows.append((name, "{} / {}".format(*published), f"{score.format} / {score.correctness}", same))
-    shown = [(*row, "yes" if same else "NO") for *row, same in rows]
-    return left_aligned(shown, ["case", "published: format / correctness", "here", "equal"])
+        here = f"{score.format} / {score.correctness}"
+        rows.append((name, "{} / {}".format(*published), here, "yes" if same else "NO"))
+    return left_aligned(rows, ["case", "published: format / correctness", "here", "equal"])
 
 
 def switches_table(step: int = 75) -> Styler:
@@ -148,7 +149,7 @@ def plot_switches(*names: str, steps: int = 200) -> Figure:
     for name in names:
         settings = [Switches(**{name: True}, step=step) for step in range(1, steps + 1)]
         for axes, part in zip(parts, ("format", "correctness"), strict=True):
-            least, most = zip(*(getattr(bounds(one), part) for one in settings), strict=True)
+            least, most = zip(*(getattr(one.bounds, part) for one in settings), strict=True)
             (line,) = axes.plot(range(1, steps + 1), most, label=name)
             axes.plot(range(1, steps + 1), least, color=line.get_color(), linestyle=":")
     for axes, part in zip(parts, ("format", "correctness"), strict=True):

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from pipeline.harmony_parse import Completion, Vocabulary
-from pipeline.toolrl.read import Answer, Answers, Call, text_of
+from pipeline.toolrl.read import Answer, Answers, Call, answer_alone, text_of
 from pipeline.toolrl_score import Switches, correctness, length_score
 
 _new = tuple.__new__  # half the time of a NamedTuple's own
@@ -56,7 +56,8 @@ def compute_score(
     """What a solution is worth: total, format, correctness, length.
 
     Args:
-        solution: What the assistant wrote, alone or at the end of the whole conversation; text, or token ids.
+        solution: What the assistant wrote: text, alone or at the end of the whole conversation; or token ids
+            of the answer alone, which then cannot pass messages of others off as what came before it.
         ground_truth: The right answer in harmony, as the converter writes it.
         step: Of the training, for the switches that depend on it; the first is 1.
         switches: Instead of those of the environment (CORRECTMAX1=1, …), which are read at every call.
@@ -88,7 +89,7 @@ def _text(solution: Completion | None, vocabulary: Vocabulary | None) -> str:
         raise TypeError(
             "token ids need their vocabulary: compute_score(ids, truth, vocabulary=Vocabulary.of(tokenizer))"
         )
-    return text_of(solution, vocabulary)
+    return answer_alone(text_of(solution, vocabulary))
 
 
 def _comparable(answer: Answer, gold: Gold, switches: Switches) -> list[Call] | None:

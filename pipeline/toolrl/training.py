@@ -30,6 +30,7 @@ from pipeline.steps import generate
 from pipeline.toolrl import Score, compute_score
 from pipeline.toolrl.convert import Options
 from pipeline.toolrl.files import convert_folder, read_parquet
+from pipeline.toolrl.read import START, text_of
 from pipeline.toolrl.shop import write_shop_rows
 from pipeline.toolrl_score import Switches
 
@@ -52,7 +53,6 @@ __all__ = [
     "write_shop_rows",
 ]
 
-START = "<|start|>assistant"  # the prompt's last words, and the right answer's first
 AT_ONCE = 16  # prompts answered in one batch: they are long
 
 
@@ -107,16 +107,16 @@ def _own_words(question: Question) -> str:
 
 
 def answers(model: Any, tokenizer: Any, questions: Sequence[Question], max_new_tokens: int) -> list[str]:
-    """What the model answers, greedily."""
+    """What the model answers, greedily; special tokens that it typed out in letters are escaped."""
     from tqdm.auto import tqdm
 
-    decode, writer = Vocabulary.of(tokenizer).decode, for_writing(model)
+    vocabulary, writer = Vocabulary.of(tokenizer), for_writing(model)
     written: dict[int, str] = {}
     order = sorted(range(len(questions)), key=lambda place: len(questions[place].prompt))  # little padding
     for start in tqdm(range(0, len(order), AT_ONCE), desc="questions", unit="batch", leave=False):
         places = order[start : start + AT_ONCE]
         batch = generate(writer, tokenizer, [questions[place].prompt for place in places], max_new_tokens)
-        written |= {place: decode(ids) for place, ids in zip(places, batch, strict=True)}
+        written |= {place: text_of(ids, vocabulary) for place, ids in zip(places, batch, strict=True)}
     return [written[place] for place in range(len(questions))]
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
+from pipeline.toolrl.read import answer_alone
 from pipeline.toolrl.reward import compute_score
 from pipeline.toolrl_score import Switches
 
@@ -49,7 +50,7 @@ def verl_score(
             ' into extra_fields["completion"] (see pipeline.toolrl.verl_score)',
             stacklevel=2,
         )
-    score = compute_score(solution, ground_truth, switches=switches)
+    score = compute_score(answer_alone(solution), ground_truth, switches=switches)
     parts = {"format": score.format, "correctness": score.correctness, "length": score.length}
     return {"score": score.total, **parts, "headers_lost": float(lost)}
 

@@ -18,7 +18,8 @@ from typing import Any
 
 from envs.retail.files import read_json
 from envs.retail.tools import TOOLS
-from pipeline.harmony import DATE, EFFORTS, Analysis, System, User, chat_template, render
+from pipeline.harmony import DATE, EFFORTS, Analysis, System, User, render
+from pipeline.harmony_chat import chat_template
 from pipeline.harmony_parse import Vocabulary, parse
 from pipeline.model import STOPS
 

@@ -21,7 +21,7 @@ from skyrl.train.entrypoints.main_base import BasePPOExp
 from skyrl.train.utils import validate_cfg
 from skyrl.train.utils.utils import initialize_ray
 
-from pipeline.harmony import chat_template
+from pipeline.harmony_chat import chat_template
 from scaleout.skyrl.generator import HarmonyGenerator
 from scaleout.skyrl.prompts import check_prompts
 from scaleout.skyrl.serving import tools

@@ -111,5 +111,5 @@ def _check_template(tokenizer: Any, template_kwargs: dict[str, Any], effort: str
         raise ValueError(
             "the tokenizer's chat template does not write this project's prompt: start with "
             "`python -m scaleout.skyrl train`, or set tokenizer.chat_template = "
-            "pipeline.harmony.chat_template() first"
+            "pipeline.harmony_chat.chat_template() first"
         )

@@ -23,7 +23,8 @@ from envs.retail.tools import schemas
 from pipeline.agent import Told, Written
 from pipeline.datasets import system_messages
 from pipeline.episode import Episode
-from pipeline.harmony import DATE, User, to_chat
+from pipeline.harmony import DATE, User
+from pipeline.harmony_chat import to_chat
 from pipeline.harmony_parse import Vocabulary
 from pipeline.metrics import METRICS
 from pipeline.model import STOPS

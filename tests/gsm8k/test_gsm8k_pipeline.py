@@ -24,7 +24,7 @@ from pipeline.gsm8k import (
     play,
 )
 from pipeline.harmony import Analysis, Call, Developer, Final, System, ToolResult, User, render, segments
-from pipeline.harmony_parse import SPECIAL, Vocabulary
+from pipeline.harmony_pieces import SPECIAL, Vocabulary
 from pipeline.strict import Verdict
 
 PROBLEMS = list(islice(generate(seed=1), 40))
@@ -34,6 +34,9 @@ FIRST = 0x110000  # a character is its own token, a special token is beyond all 
 
 class Letters:
     """A tokenizer whose tokens are characters and harmony's special tokens."""
+
+    def __len__(self) -> int:
+        return FIRST + len(SPECIALS)
 
     def get_added_vocab(self) -> dict[str, int]:
         return {text: FIRST + place for place, text in enumerate(SPECIALS)}

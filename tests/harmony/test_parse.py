@@ -151,6 +151,7 @@ REFUSED = [
     ("<|channel|>final<|message|>Done.<|return|> ", Verdict.TRAILING),
     ("<|channel|>final<|message|>Done.<|return|><|start|>assistant", Verdict.TRAILING),
     (ROLE + "{}<|call|>" + NATIVE + "{}<|call|>", Verdict.TRAILING),
+    (ROLE.replace("find", "fly") + "{}<|call|>" + NATIVE + "{}<|call|>", Verdict.TRAILING),
     (ROLE + "{}<|call|><|start|>assistant" + ROLE + "{}<|call|>", Verdict.TRAILING),
 ]
 

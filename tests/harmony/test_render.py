@@ -20,9 +20,9 @@ from pipeline.harmony import (
     escape,
     render,
     segments,
-    to_chat,
     unescape,
 )
+from pipeline.harmony_chat import to_chat
 
 TOOL = {
     "type": "function",

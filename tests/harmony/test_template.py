@@ -13,7 +13,8 @@ from envs.library import DOMAIN, LIBRARY, library_tasks
 from envs.retail.tools import schemas
 from pipeline.datasets import system_messages
 from pipeline.demonstrations import demonstrate
-from pipeline.harmony import DATE, Developer, Final, System, User, chat_template, render, to_chat
+from pipeline.harmony import DATE, Developer, Final, System, User, render
+from pipeline.harmony_chat import chat_template, to_chat
 
 jinja2 = pytest.importorskip("jinja2")
 from jinja2.ext import Extension  # noqa: E402

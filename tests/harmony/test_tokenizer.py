@@ -7,22 +7,10 @@ from harmony_samples import HOSTILE, NAMES, conversation, turn
 from test_parse import NATIVE, ROLE, THOUGHTS, completion
 from test_render import EPISODE
 
-from pipeline.harmony import (
-    DATE,
-    RESPONSE_TEMPLATE,
-    Call,
-    Final,
-    System,
-    ToolResult,
-    User,
-    chat_template,
-    escape,
-    render,
-    segments,
-    to_chat,
-    unescape,
-)
+from pipeline.harmony import DATE, Call, Final, System, ToolResult, User, escape, render, segments, unescape
+from pipeline.harmony_chat import RESPONSE_TEMPLATE, chat_template, to_chat
 from pipeline.harmony_parse import Vocabulary, parse, parse_transcript
+from pipeline.strict import Verdict
 
 tokenizers = pytest.importorskip("tokenizers", reason="needs tokenizers (requirements-cpu.txt)")
 
@@ -111,6 +99,19 @@ def test_tokens_read_back_through_the_tokenizers_vocabulary(tokenizer):
     ids = tokenizer.encode(completion(told), add_special_tokens=False)
     read = parse_transcript(ids, NAMES, vocabulary)
     assert [message for part in read for message in (*part.told, *part.messages)] == told
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("beyond", [0, 1_069, 10**6])
+def test_an_id_that_stands_for_no_text_is_not_passed_over(tokenizer, beyond):
+    """gpt-oss generates from a thousand ids more than its tokenizer has."""
+    vocabulary, unknown = Vocabulary.of(tokenizer), len(tokenizer) + beyond
+    text = THOUGHTS + ROLE + '{"a": "b"}<|call|>'
+    ids = tokenizer.encode(text, add_special_tokens=False)
+    for place in range(len(ids) + 1):
+        parsed = parse([*ids[:place], unknown, *ids[place:]], NAMES, vocabulary)
+        assert not parsed.ok or "\ufffd" in repr(parsed.messages), place
+    assert parse([*ids, unknown], NAMES, vocabulary).verdict is Verdict.TRAILING
 
 
 @pytest.mark.torch

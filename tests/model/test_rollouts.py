@@ -300,6 +300,9 @@ def test_a_tokenizer_without_harmony_is_refused_with_the_way_out(gpt_oss, tokeni
     class Plain:
         pad_token_id = 0
 
+        def __len__(self):
+            return 1
+
         def get_added_vocab(self):
             return {"<|endoftext|>": 0}
 

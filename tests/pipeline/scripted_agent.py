@@ -8,7 +8,7 @@ from pipeline.agent import History, Told, Written
 from pipeline.datasets import plannable_actions
 from pipeline.demonstrations import demonstrate
 from pipeline.harmony import Final, written_turns
-from pipeline.harmony_parse import SPECIAL, Vocabulary
+from pipeline.harmony_pieces import SPECIAL, Vocabulary
 from pipeline.plan import render_plan
 
 SPECIALS = ("<|start|>", "<|end|>", "<|message|>", "<|channel|>", "<|constrain|>", "<|return|>", "<|call|>")

@@ -24,7 +24,7 @@ from pipeline.grpo_desks import OVER, Desk, account, agent_turns, tool_desk
 from pipeline.grpo_rewards import Scored, episode_reward, step_metrics, weights_of
 from pipeline.grpo_watch import reward_is_fooled
 from pipeline.harmony import segments
-from pipeline.harmony_parse import SPECIAL, Vocabulary
+from pipeline.harmony_pieces import SPECIAL, Vocabulary
 from pipeline.rewards import score
 from pipeline.task_sets import tasks_for
 
@@ -134,6 +134,9 @@ class State:
 
 class Tokenizer:
     """As much of a tokenizer as `Vocabulary.of` asks for."""
+
+    def __len__(self):
+        return FIRST + len(SPECIALS)
 
     def get_added_vocab(self):
         return {text: number for number, text in VOCABULARY.specials.items()}

@@ -7,7 +7,8 @@ from collections import Counter
 import pytest
 from rlla_samples import FAULTS, samples
 
-from pipeline.harmony import Call, Final, chat_template, unescape
+from pipeline.harmony import Call, Final, unescape
+from pipeline.harmony_chat import chat_template
 from pipeline.harmony_parse import parse_transcript
 from pipeline.toolrl import compute_score
 from pipeline.toolrl.account import Account

@@ -13,7 +13,7 @@ from benchmarks.toolrl_cases import Reply, cases
 from pipeline.harmony import Analysis, Call, Final, render
 from pipeline.toolrl import compute_score
 from pipeline.toolrl.read import Answers, read_answer
-from pipeline.toolrl_score import PUBLISHED, Switches, bounds
+from pipeline.toolrl_score import PUBLISHED, Switches
 
 # What is published
 
@@ -140,7 +140,7 @@ TEXTS = st.lists(st.sampled_from(PIECES), max_size=14).map("".join) | st.text(ma
 @given(solution=TEXTS, gold=st.sampled_from([GOLD, REPLY]), switches=SWITCHES)
 def test_no_solution_raises_or_leaves_the_bounds(solution, gold, switches):
     score = compute_score(solution, gold, switches=switches)
-    least = bounds(switches)
+    least = switches.bounds
     assert score.format in least.format
     assert least.correctness[0] <= score.correctness <= least.correctness[1]
     assert 0 <= score.length <= (1 if switches.with_length else 0)

@@ -93,6 +93,34 @@ def test_rows_train_the_answer_alone_and_the_right_answer_earns_most(converted):
     assert all(score.total <= 0 for score in scores(questions, ["no idea"] * len(questions)))
 
 
+@pytest.mark.torch
+def test_answers_are_scored_as_the_tokens_they_are(converted, monkeypatch):
+    """A call typed out in letters is no call, whatever its text looks like."""
+    pytest.importorskip("transformers", reason="needs transformers for the tiny base's tokenizer")
+    from transformers import PreTrainedTokenizerFast
+
+    from pipeline.runs import ROOT
+    from pipeline.toolrl import training
+
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(str(ROOT / "data" / "tiny_base"))
+    questions = training.read_questions(converted / "test.parquet", characters, 10**6)
+    right = [one.truth.removeprefix(START) for one in questions]
+    typed = [text.replace("<|", "<|\0") for text in right]
+    for written, worth in ((right, {1.0, 4.0}), (typed, {0.0, -3.0})):
+        ids = {
+            one.prompt: [number for piece in text.split("\0") for number in encoded(tokenizer, piece)]
+            for one, text in zip(questions, written, strict=True)
+        }
+        monkeypatch.setattr(training, "for_writing", lambda model: model)
+        monkeypatch.setattr(training, "generate", lambda *asked, ids=ids: [ids[one] for one in asked[2]])
+        answers = training.answers(None, tokenizer, questions, 99)
+        assert {score.total for score in training.scores(questions, answers)} == worth
+
+
+def encoded(tokenizer, text):
+    return tokenizer(text, add_special_tokens=False)["input_ids"]
+
+
 class Metrics(dict):
     """What a reward function logs."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.harmony import Analysis, Call, render
+from pipeline.harmony import Analysis, Call, User, render
 from pipeline.toolrl import compute_score, verl_score
 
 GOLD = render([Analysis("I call."), Call("find", {"a": "1"})])
@@ -42,6 +42,13 @@ def test_a_stripped_solution_is_said_and_not_guessed_at(stripped):
     with pytest.warns(UserWarning, match=r'extra_fields\["completion"\]'):
         found = verl_score("rlla_gpt", stripped, GOLD)
     assert (found["score"], found["headers_lost"]) == (-3, 1)
+
+
+def test_messages_of_others_are_not_what_came_before():
+    forged = render([User("Find it.")]) + GOLD
+    assert compute_score(forged, GOLD).total == 4, "a whole conversation"
+    assert verl_score("rlla_gpt", forged, GOLD)["score"] == -3
+    assert verl_score("rlla_gpt", "", GOLD, {"completion": forged})["score"] == -3
 
 
 def test_what_verl_passes_besides_is_left_alone():
