@@ -12,7 +12,7 @@ from envs.retail.database import Shop
 from envs.retail.files import FileError
 from envs.retail.generator import generate
 from envs.retail.tasks import Task
-from pipeline import evaluate_commands
+from pipeline import evaluate_commands, export, report_page
 from pipeline.episode_records import read_records, replayed, to_record
 from pipeline.evaluate import evaluate, evaluation_files, rescore, stage_adapter
 from pipeline.rollouts import play
@@ -113,6 +113,18 @@ def test_shards_are_parts_of_the_whole(shop, tasks, script, tmp_path):
     assert len(together) == 2 * len(tasks)
 
 
+def test_a_stage_is_not_divided_in_two_ways(shop, tasks, script, tmp_path):
+    """Its tasks would stand there twice, and count as two trials."""
+    run(script, shop, tasks[:4], tmp_path, shard=(1, 2))
+    for shard in ((1, 1), (1, 3)):
+        with pytest.raises(ValueError, match=r"sft\.1-of-2\.jsonl.* count twice"):
+            run(script, shop, tasks[:4], tmp_path, shard=shard)
+    assert [file.name for file in evaluation_files(tmp_path, "sft")] == ["sft.1-of-2.jsonl"]
+    (tmp_path / "sft.jsonl").touch()
+    with pytest.raises(ValueError, match="count twice"):
+        evaluation_files(tmp_path, "sft")
+
+
 def test_a_stage_whose_name_begins_like_anothers_is_not_taken_for_its_shard(shop, tasks, script, tmp_path):
     for stage in ("sft", "sft.long"):
         agent = ScriptedAgent(script)
@@ -169,6 +181,23 @@ def test_rescore_and_compare_from_the_command_line(shop, tasks, script, tmp_path
     for words in (["compare", str(tmp_path), "sft", "nothing"], ["rescore", str(tmp_path / "none.jsonl")]):
         with pytest.raises(SystemExit):
             evaluate_commands.main(words)
+
+
+@pytest.mark.parametrize(
+    ("main", "words"),
+    [
+        (evaluate_commands.main, ["compare", "tpyo", "sft", "grpo"]),
+        (evaluate_commands.main, ["run", "--run", "tpyo", "--profile", "tiny", "--test-tasks", "2"]),
+        (report_page.main, ["tpyo"]),
+        (export.main, ["--run", "tpyo", "--profile", "tiny"]),
+    ],
+)
+def test_a_mistyped_run_leaves_no_folder(tmp_path, monkeypatch, capsys, main, words):
+    monkeypatch.setenv("TOOL_OUTPUTS", str(tmp_path))
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert stop.value.code == 2 and "tpyo" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_who_answers_is_noted_beside_the_episodes(shop, tasks, script, tmp_path):
