@@ -7,8 +7,8 @@
 
 An export that was never loaded again is a hope, so adapter and merged model are: they read the first prompts
 of held-out tasks beside the model they came from, and the largest difference of any logit is reported with
-the share of equal answers. A GGUF file is llama.cpp's to load: serve it and evaluate it. What a profile cannot
-write says why.
+the share of equal answers. A GGUF file is llama.cpp's to load: serve it and evaluate it. What a profile
+cannot write says why.
 
 | form | what it is for | on a CPU | on a GPU |
 | --- | --- | --- | --- |
@@ -86,9 +86,7 @@ def export_model(
             with whole_folder(folder / form) as new:
                 export = write[form](config, adapter, new, questions)
         except NotWritten as reason:
-            shutil.rmtree(
-                folder / form, ignore_errors=True
-            )  # an earlier export's is of another model
+            shutil.rmtree(folder / form, ignore_errors=True)  # an earlier export's is of another model
             exports.append(Export(form, None, str(reason)))
         else:
             exports.append(replace(export, folder=folder / form))
