@@ -184,6 +184,34 @@ def test_rescore_and_compare_from_the_command_line(shop, tasks, script, tmp_path
 
 
 @pytest.mark.parametrize(
+    ("words", "at_a_time"),
+    [([], 4), (["--batch-size", "9"], 9), (["--endpoint", "http://localhost/v1", "--name", "m"], 32)],
+)
+def test_no_more_is_served_at_once_than_the_profile_says(tmp_path, monkeypatch, words, at_a_time):
+    asked = {}
+    monkeypatch.setattr(evaluate_commands, "_who_answers", lambda *_: (None, "a model"))
+    monkeypatch.setattr(evaluate_commands, "evaluate", lambda *_, **settings: asked.update(settings) or [])
+    assert evaluate_commands.main(["run", "--run", str(tmp_path), "--profile", "t4", *words]) == 0
+    assert asked["batch_size"] == at_a_time
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--adapter", "x"], "needs --stage"),
+        (["--adapter", "x", "--endpoint", "http://localhost/v1", "--name", "m"], "not allowed with"),
+        (["--tasks", "x.jsonl", "--tau-bench", "tau"], "not allowed with"),
+        (["--endpoint", "http://localhost/v1"], "needs --name"),
+        (["--shard", "3/2"], "must look like 2/4"),
+    ],
+)
+def test_what_would_be_played_under_a_wrong_name_or_not_at_all_is_refused(tmp_path, capsys, words, reason):
+    with pytest.raises(SystemExit) as stop:
+        evaluate_commands.main(["run", "--run", str(tmp_path), "--profile", "tiny", *words])
+    assert stop.value.code == 2 and reason in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("main", "words"),
     [
         (evaluate_commands.main, ["compare", "tpyo", "sft", "grpo"]),
