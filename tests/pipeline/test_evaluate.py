@@ -12,7 +12,7 @@ from envs.retail.database import Shop
 from envs.retail.files import FileError
 from envs.retail.generator import generate
 from envs.retail.tasks import Task
-from pipeline import evaluate_commands, export, report_page
+from pipeline import evaluate_commands, export, grpo, report_page
 from pipeline.episode_records import read_records, replayed, to_record
 from pipeline.evaluate import evaluate, evaluation_files, rescore, stage_adapter
 from pipeline.rollouts import play
@@ -218,6 +218,7 @@ def test_what_would_be_played_under_a_wrong_name_or_not_at_all_is_refused(tmp_pa
         (evaluate_commands.main, ["run", "--run", "tpyo", "--profile", "tiny", "--test-tasks", "2"]),
         (report_page.main, ["tpyo"]),
         (export.main, ["--run", "tpyo", "--profile", "tiny"]),
+        (grpo.main, ["--run", "tpyo", "--profile", "tiny"]),
     ],
 )
 def test_a_mistyped_run_leaves_no_folder(tmp_path, monkeypatch, capsys, main, words):
