@@ -67,17 +67,18 @@ def run_chain(
 
 
 def _reported(run: Path) -> Path | None:
-    """The run's report, with its verdict on the terminal; None where nothing was trained or evaluated."""
+    """The run's report, with its verdict on the terminal; None where there is nothing to report."""
     from envs.retail.database import Shop
     from pipeline.page.numbers import read_stages
-    from pipeline.report_page import verdict, write_report
+    from pipeline.report_page import NothingToShow, verdict, write_report
 
-    if not (run / "metrics.jsonl").exists() and not (run / "evaluation").exists():
-        return None
     shop = Shop.load()
     stages = read_stages(run / "evaluation", shop)
     print(verdict(stages), end="")
-    return write_report(run, shop, stages)
+    try:
+        return write_report(run, shop, stages)
+    except NothingToShow:
+        return None
 
 
 def time_left(done: Sequence[Path], ahead: Sequence[Path], spent: float) -> str:

@@ -176,6 +176,8 @@ def _shown(message: Mapping[str, Any], thoughts: bool) -> dict[str, Any]:
     shown: dict[str, Any] = {"role": "assistant", "content": message.get("content")}
     if call := _first_call(message):
         shown["tool_calls"] = [call]
+    elif shown["content"] is None:
+        shown["content"] = ""  # servers that keep to the form refuse null where there is no call
     if thoughts:
         shown |= {key: message[key] for key in ("reasoning_content", "reasoning") if message.get(key)}
     return shown

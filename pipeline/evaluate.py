@@ -41,6 +41,7 @@ from pipeline.task_sets import tasks_for
 
 SIDE_BY_SIDE = 16  # episodes, where the config allows as many
 STAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_FILE = re.compile(r"(?P<stage>.+?)(?:\.\d+-of-(?P<parts>\d+))?\.jsonl")
 
 
 def evaluate(
@@ -67,8 +68,11 @@ def evaluate(
         settings: Passed on to `pipeline.rollouts.stream`: trials, mode, customer, seed, batch_size, …
     """
     if not STAGE.fullmatch(stage):
-        raise ValueError(f"stage {stage!r} becomes a file's name: use letters, digits, _, . and -")
+        raise ValueError(
+            f"stage {stage!r} becomes a file's name: choose one (--stage) of letters, digits, _, . and -"
+        )
     _same_settings(folder / f"{stage}.json", _described(tasks, model, settings))
+    _refuse_other_parts(folder, stage, shard[1])
     own = list(tasks)[shard[0] - 1 :: shard[1]]
     file = folder / (f"{stage}.jsonl" if shard == (1, 1) else f"{stage}.{shard[0]}-of-{shard[1]}.jsonl")
     if agent:
@@ -83,14 +87,33 @@ def evaluate(
 
 def evaluation_files(folder: Path, stage: str) -> list[Path]:
     """The episodes of a stage: one file, or its shards."""
-    name = re.compile(rf"{re.escape(stage)}(\.\d+-of-\d+)?\.jsonl")
-    found = sorted(file for file in folder.glob("*.jsonl") if name.fullmatch(file.name))
+    found = stage_files(folder).get(stage)
     if not found:
         raise FileNotFoundError(
             f"{folder} has no episodes of {stage!r}: "
             f"run `python -m pipeline.evaluate run --stage {stage}` first"
         )
+    _refuse_other_parts(folder, stage, next(iter(found.values())))
+    return list(found)
+
+
+def stage_files(folder: Path) -> dict[str, dict[Path, int]]:
+    """Of each stage, its files, and of how many parts each is one."""
+    found: dict[str, dict[Path, int]] = {}
+    for file in sorted(folder.glob("*.jsonl")):
+        if match := _FILE.fullmatch(file.name):
+            found.setdefault(match["stage"], {})[file] = int(match["parts"] or 1)
     return found
+
+
+def _refuse_other_parts(folder: Path, stage: str, parts: int) -> None:
+    """A task that stands in the whole and in a part, or in two divisions, would be counted twice."""
+    others = [file.name for file, of in stage_files(folder).get(stage, {}).items() if of != parts]
+    if others:
+        raise ValueError(
+            f"{folder} has {stage!r} divided otherwise, too ({', '.join(others)}), and tasks would count "
+            "twice: go on with the same N of --shard I/N, use another stage, or remove these files"
+        )
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,9 @@ from pipeline.runs import run_folder
 from pipeline.task_sets import tasks_for
 from pipeline.troubles import clear_errors
 
-RETAIL_DATA = (
-    "tau_bench/envs/retail/data",
-    "envs/retail/data",
-    "data",
-    ".",
-)  # where a checkout holds its shop
+# Where a checkout holds its shop.
+RETAIL_DATA = ("tau_bench/envs/retail/data", "envs/retail/data", "data", ".")
+REQUESTS = 32  # at a time, of a served model
 
 
 def run_command(argv: Sequence[str]) -> int:
@@ -34,19 +32,28 @@ def run_command(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m pipeline.evaluate run", description=run_command.__doc__)
     parser.add_argument("--run", required=True, help="name of the run folder under outputs/")
     parser.add_argument("--stage", default="", help="base, sft, grpo, or your name for another model")
-    parser.add_argument("--adapter", type=Path, help="a LoRA adapter's folder instead of the run's own")
-    parser.add_argument("--endpoint", help="an OpenAI-compatible address up to and with /v1")
+    who = parser.add_mutually_exclusive_group()
+    who.add_argument("--adapter", type=Path, help="a LoRA adapter's folder instead of the run's own")
+    who.add_argument("--endpoint", help="an OpenAI-compatible address up to and with /v1")
     parser.add_argument("--name", default="", help="the model's name at the endpoint")
-    parser.add_argument("--tasks", type=Path, help="a task file instead of the held-out tasks")
-    parser.add_argument("--tau-bench", type=Path, help="a tau-bench checkout: its shop, tasks and rule")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--tasks", type=Path, help="a task file instead of the held-out tasks")
+    what.add_argument("--tau-bench", type=Path, help="a tau-bench checkout: its shop, tasks and rule")
     parser.add_argument("--split", default="test", help="of tau-bench's tasks")
     parser.add_argument("--customer-model", default="", help="a served model that plays the customer")
     parser.add_argument("--customer-url", help="its address up to and with /v1; default: OpenAI's")
     parser.add_argument("--customer-strategy", default="llm", help="llm, react, verify or reflection")
     parser.add_argument("--trials", type=int, default=1, help="episodes of a task; 1 is greedy")
     parser.add_argument("--shard", type=_shard, default=(1, 1), metavar="I/N", help="the part I of N")
-    parser.add_argument("--batch-size", type=int, default=32, help="episodes (and requests) at a time")
+    parser.add_argument(
+        "--batch-size",
+        type=int,
+        help="episodes (and requests) at a time; default: as the profile says, 32 for --endpoint",
+    )
     options, config = from_command_line(parser, list(argv))
+    options.batch_size = options.batch_size or (REQUESTS if options.endpoint else config.served_at_once)
+    if options.adapter and not options.stage:
+        parser.error("--adapter needs --stage, the model's name in files and tables")
     stage = options.stage or (options.name if options.endpoint else "sft")
     with clear_errors(parser, ValueError, OSError, CustomerError, ModelError):
         shop, tasks, rules = _what_is_asked(options, config)
@@ -55,7 +62,7 @@ def run_command(argv: Sequence[str]) -> int:
             agent,
             shop,
             tasks,
-            run_folder(options.run) / "evaluation",
+            run_folder(options.run, make=False) / "evaluation",
             stage=stage,
             model=model,
             shard=options.shard,
@@ -93,30 +100,31 @@ def _what_is_asked(options: Any, config: Config) -> tuple[Shop, list[Task], dict
             "tau-bench's tasks are instructions for a model that plays the customer: name one with "
             "--customer-model (and --customer-url for a served one)"
         )
-    shop, tasks = _tau_bench(options.tau_bench, options.split)
-    return shop, tasks, {"customer": customer, "strict": False}
+    tasks = _tau_bench_tasks(options.tau_bench, options.split)
+    return _tau_bench_shop(options.tau_bench), tasks, {"customer": customer, "strict": False}
 
 
-def _tau_bench(checkout: Path, split: str) -> tuple[Shop, list[Task]]:
-    """tau-bench's own shop and the tasks of a split."""
-    from envs.retail.sources.rows import Reject
-    from envs.retail.sources.tau_bench import tau_bench_tasks
-
+def _tau_bench_shop(checkout: Path) -> Shop:
     data = next((place for name in RETAIL_DATA if _holds_a_shop(place := checkout / name)), None)
     if data is None:
         raise ValueError(
             f"{checkout} holds no users.json, products.json and orders.json of tau-bench's retail"
         )
-    tasks = [
-        task for task in tau_bench_tasks(checkout) if not isinstance(task, Reject) and task.split == split
-    ]
-    if not tasks:
-        raise ValueError(f"{checkout} has no tasks of split {split!r}")
-    return Shop.load(data), tasks
+    return Shop.load(data)
 
 
 def _holds_a_shop(folder: Path) -> bool:
     return any((folder / f"orders.json{ending}").exists() for ending in ("", ".gz"))
+
+
+def _tau_bench_tasks(checkout: Path, split: str) -> list[Task]:
+    from envs.retail.sources.rows import Reject
+    from envs.retail.sources.tau_bench import tau_bench_tasks
+
+    found = [task for task in tau_bench_tasks(checkout) if not isinstance(task, Reject)]
+    if tasks := [task for task in found if task.split == split]:
+        return tasks
+    raise ValueError(f"{checkout} has no tasks of split {split!r}")
 
 
 def _who_answers(options: Any, config: Config, stage: str) -> tuple[Any, str]:
@@ -133,7 +141,7 @@ def _who_answers(options: Any, config: Config, stage: str) -> tuple[Any, str]:
         return agent, f"{options.name} at {options.endpoint}"
     from pipeline.model import load_model
 
-    adapter = options.adapter or stage_adapter(run_folder(options.run), stage)
+    adapter = options.adapter or stage_adapter(run_folder(options.run, make=False), stage)
     model, tokenizer = load_model(config, adapter)
     return local_agent(model, tokenizer, config, options.trials), str(adapter or config.model)
 
@@ -146,11 +154,9 @@ def rescore_command(argv: Sequence[str]) -> int:
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--tau-bench", type=Path, help="the checkout whose shop the episodes were played in")
     options = parser.parse_args(argv)
-    try:
-        shop = _tau_bench(options.tau_bench, "test")[0] if options.tau_bench else Shop.load()
+    with clear_errors(parser, ValueError, OSError):
+        shop = _tau_bench_shop(options.tau_bench) if options.tau_bench else Shop.load()
         found = rescore(options.files, shop)
-    except (ValueError, OSError) as error:
-        parser.error(str(error))
     _print(", ".join(file.stem for file in options.files), found.played)
     if found.answered_otherwise or found.lost_or_won:
         print(
@@ -170,18 +176,16 @@ def compare_command(argv: Sequence[str]) -> int:
     options = parser.parse_args(argv)
     if len(options.stages) < 2:
         parser.error("name two stages or more")
-    try:
-        folder, shop = run_folder(options.run) / "evaluation", Shop.load()
+    with clear_errors(parser, ValueError, OSError):
+        folder, shop = run_folder(options.run, make=False) / "evaluation", Shop.load()
         played = {stage: rescore(evaluation_files(folder, stage), shop).played for stage in options.stages}
-        for before, after in zip(options.stages, options.stages[1:], strict=False):
+        for before, after in pairwise(options.stages):
             print(f"{before} -> {after}: {compare(played[before], played[after])}")
-    except (ValueError, OSError) as error:
-        parser.error(str(error))
     return 0
 
 
 def _print(stage: str, played: Sequence[Played]) -> None:
-    print(f"{stage}: {len(played)} episodes; 95 % intervals over tasks")
+    print(f"{stage}: {len(played)} episodes; 95 % intervals over tasks (a point where all are alike)")
     for name, measure in summary(played).items():
         print(f"  {name:<26} {measure}")
     for name, chances in (("pass^k", pass_hat(played)), ("pass@k", pass_at(played))):
@@ -204,9 +208,7 @@ def main(argv: Sequence[str]) -> int:
     """Hand the words over to their command."""
     if not argv or argv[0] not in COMMANDS:
         print(
-            "usage: python -m pipeline.evaluate {"
-            + ",".join(COMMANDS)
-            + "} …; each explains itself with --help"
+            f"usage: python -m pipeline.evaluate {{{','.join(COMMANDS)}}} …; each explains itself with --help"
         )
         return 2
     return COMMANDS[argv[0]](argv[1:])

@@ -26,7 +26,7 @@ COLOURS = ("#9aa5b1", "#4a90d9", "#2c7a4b", "#b5651d", "#7a4b9a")
 
 
 def verdict_table(played: Stages) -> Styler:
-    """All metrics, one column a stage, with 95 % intervals over tasks."""
+    """All metrics, one column a stage; shares with 95 % intervals over tasks."""
     found = {stage: summary(episodes) for stage, episodes in played.items()}
     names = next(iter(found.values())) if found else ()
     rows = [
@@ -42,7 +42,8 @@ def _shown(name: str, measure: Measure) -> str:
         return "none to judge"
     if name in PER_EPISODE:
         return f"{measure.value:.3g}"
-    return f"{measure.value:.1%}  [{measure.low:.0%}, {measure.high:.0%}]"
+    alike = ", all alike" if measure.low == measure.high else ""
+    return f"{measure.value:.1%}  [{measure.low:.0%}, {measure.high:.0%}]{alike}"
 
 
 def comparison_table(played: Stages) -> Styler:

@@ -1,13 +1,14 @@
-"""Takes a trained model out of the run: adapter, merged model, GGUF file; each is loaded again and compared.
+"""Takes a trained model out of the run: adapter and merged model, loaded again and compared; GGUF file.
 
     exports = export_model(config, run / "grpo" / "best", run / "export")
     exports_table(exports)                                     # what was written, and how close it is
 
     python -m pipeline.export --run demo --stage grpo
 
-An export that was never loaded again is a hope, so every one is: it reads the first prompts of held-out tasks
-beside the model it came from, and the largest difference of any logit is reported with the share of equal
-answers. What a profile cannot write says why.
+An export that was never loaded again is a hope, so adapter and merged model are: they read the first prompts
+of held-out tasks beside the model they came from, and the largest difference of any logit is reported with
+the share of equal answers. A GGUF file is llama.cpp's to load: serve it and evaluate it. What a profile
+cannot write says why.
 
 | form | what it is for | on a CPU | on a GPU |
 | --- | --- | --- | --- |
@@ -40,6 +41,10 @@ FORMS = ("adapter", "merged", "gguf")
 PROMPTS = 8
 
 
+class NotWritten(Exception):
+    """A form that this machine cannot write; says why."""
+
+
 @dataclass(frozen=True)
 class Export:
     """What was written in one form, and how it compares with what it was made from."""
@@ -66,7 +71,7 @@ def export_model(
         config: The run's config.
         adapter: The stage's adapter.
         folder: Where `adapter/`, `merged/` and `gguf/` go; what is there is written anew. A form gets its
-            name once it has been compared: what a killed export leaves is never taken for whole.
+            name once it is whole and compared: what a killed export leaves is never taken for that.
         forms: Some of `FORMS`.
         prompts: How many held-out prompts are compared.
     """
@@ -74,16 +79,17 @@ def export_model(
     if unknown:
         raise ValueError(f"unknown form {', '.join(unknown)}; there are {', '.join(FORMS)}")
     questions = [step.prompt for step in held_out_steps(Shop.load(), config, prompts)][:prompts]
-    write = {"adapter": _adapter, "merged": _merged}
+    write = {"adapter": _adapter, "merged": _merged, "gguf": _gguf}
     exports = []
     for form in forms:
-        if form == "gguf":  # Unsloth chooses names beside the folder it is given
-            shutil.rmtree(folder / form, ignore_errors=True)
-            exports.append(_gguf(config, adapter, folder / form))
-            continue
-        with whole_folder(folder / form) as new:
-            export = write[form](config, adapter, new, questions)
-        exports.append(replace(export, folder=folder / form))
+        try:
+            with whole_folder(folder / form) as new:
+                export = write[form](config, adapter, new, questions)
+        except NotWritten as reason:
+            shutil.rmtree(folder / form, ignore_errors=True)  # an earlier export's is of another model
+            exports.append(Export(form, None, str(reason)))
+        else:
+            exports.append(replace(export, folder=folder / form))
     return exports
 
 
@@ -119,20 +125,29 @@ def _merged(config: Config, adapter: Path, folder: Path, prompts: Sequence[str])
     return Export("merged", folder, note, *_compared(logits, answers, again, tokenizer, prompts, config))
 
 
-def _gguf(config: Config, adapter: Path, folder: Path) -> Export:
-    """A file for llama.cpp and Ollama."""
+def _gguf(config: Config, adapter: Path, folder: Path, prompts: Sequence[str]) -> Export:
+    """A file for llama.cpp and Ollama; nothing here can load it, so nothing is compared."""
     import torch
 
     if not torch.cuda.is_available():
-        return Export("gguf", None, "Unsloth writes GGUF on a GPU: use a GPU profile, or convert `merged`")
+        raise NotWritten("Unsloth writes GGUF on a GPU: use a GPU profile, or convert `merged`")
     from pipeline.model import load_model
 
     model, tokenizer = load_model(config, adapter)
-    model.save_pretrained_gguf(str(folder), tokenizer)
-    files = sorted(folder.rglob("*.gguf"))
-    if not files or files[0].read_bytes()[:4] != b"GGUF":
-        return Export("gguf", None, "Unsloth left no GGUF file: its output says why")
+    work = folder / "work"  # Unsloth merges into the folder it is given, and puts the GGUF beside that folder
+    written = model.save_pretrained_gguf(str(work / "merged"), tokenizer)
+    files = [Path(file) for file in written["gguf_files"]]
+    if not files or not all(map(_is_gguf, files)):
+        raise NotWritten("Unsloth left no GGUF file: its output says why")
+    for file in files:
+        shutil.move(file, folder / file.name)
+    shutil.rmtree(work)
     return Export("gguf", folder, "serve it and compare: `python -m pipeline.evaluate run --endpoint …`")
+
+
+def _is_gguf(file: Path) -> bool:
+    with file.open("rb") as content:
+        return content.read(4) == b"GGUF"
 
 
 def _plain(folder: Path) -> Any:
@@ -214,7 +229,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--forms", nargs="+", default=list(FORMS), choices=FORMS)
     options, config = from_command_line(parser, list(argv) if argv is not None else None)
     with clear_errors(parser, OSError):
-        run = run_folder(options.run)
+        run = run_folder(options.run, make=False)
         adapter = stage_adapter(run, options.stage)
     if adapter is None:
         parser.error("the base is no export: name a stage that was trained")

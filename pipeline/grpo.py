@@ -232,8 +232,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m pipeline.grpo", description=__doc__.splitlines()[0])
     parser.add_argument("--run", required=True, help="name of the run folder under outputs/, with its sft/")
     options, config = from_command_line(parser, argv)
-    with clear_errors(parser, OSError):
-        run = run_folder(options.run)
+    run = run_folder(options.run, make=False)
     adapter = run / "sft" / "adapter"
     if not adapter.exists():
         parser.error(f"{adapter} is missing: run `python -m pipeline.sft --run {options.run}` first")

@@ -87,10 +87,8 @@ def _only(names: set[str], history: Sequence[dict[str, float]]) -> list[dict[str
 
 def _base(profile: str, seed: int) -> list[bool]:
     """Which of the same held-out tasks the model solves before any training."""
-    given = {"STAGES": ["base"], "HELD_OUT": HELD_OUT, "SEED": seed}
-    return run_notebook("04_evaluate_and_compare", run_folder("reference-base"), PROFILE=profile, **given)[
-        "base"
-    ]
+    given = {"STAGES": ["base"], "HELD_OUT": HELD_OUT, "SEED": seed, "PROFILE": profile}
+    return run_notebook("04_evaluate_and_compare", run_folder("reference-base"), **given)["base"]
 
 
 def _collapsed(profile: str, seed: int) -> dict[str, Any]:

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -17,13 +18,13 @@ from envs.retail.files import whole_file
 from pipeline.intervals import interval
 
 BEGIN, END = "<!-- measured by `make reference`: begin -->", "<!-- measured by `make reference`: end -->"
-SUCCESS = (
-    "validation/task_success_rate"  # the same tasks at each look; a step's own change with the curriculum
-)
+# The same tasks at each look; those of a step change with the curriculum.
+SUCCESS = "validation/task_success_rate"
+COLOURS = ("#2f6db5", "#c8642c", "#3c8f5a", "#8a4fa3", "#7a7a7a")
 
 
 def readme_table(found: Mapping[str, Any]) -> str:
-    """Success on held-out tasks by stage and seed, with 95 % intervals over tasks."""
+    """Success on held-out tasks by stage and seed, with 95 % intervals over tasks, and what a point means."""
     real = [run for run in found["runs"] if not run["shuffled"]]
     control = {run["seed"]: run for run in found["runs"] if run["shuffled"]}
     seeds = [run["seed"] for run in real]
@@ -33,9 +34,21 @@ def readme_table(found: Mapping[str, Any]) -> str:
         ["after GRPO", *(f"**{_solved(run['after'])}**" for run in real)],
         ["GRPO with shuffled rewards, the control", *(_solved(control[seed]["after"]) for seed in seeds)],
     ]
-    title = f"solved, of {len(found['base'])} held-out tasks"
+    count = len(found["base"])
+    title = f"solved, of {count} held-out tasks"
     lines = [[title, *(f"seed {seed}" for seed in seeds)], ["---"] * (len(seeds) + 1), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    point = next((one for one in ("[0, 0]", "[100, 100]") if one in table), None)
+    return f"{table}\n\n{_no_certainty(point, count)}" if point else table
+
+
+def _no_certainty(point: str, count: int) -> str:
+    """Draws from outcomes that are all alike are alike, too."""
+    share = 1 - 0.05 ** (1 / count)
+    return (
+        f"{point} is no certainty: all {count} tasks ended alike, as they do one time in twenty where\n"
+        f"{share:.0%} of all tasks would end otherwise."
+    )
 
 
 def _solved(outcomes: Sequence[bool]) -> str:
@@ -61,22 +74,16 @@ def write_curve(found: Mapping[str, Any], file: Path) -> None:
 
     figure = Figure(figsize=(7.2, 2.8))
     axes = figure.subplots()
-    colors = dict(zip(dict.fromkeys(run["seed"] for run in found["runs"]), _COLORS, strict=False))
+    colours = dict(zip(dict.fromkeys(run["seed"] for run in found["runs"]), cycle(COLOURS), strict=False))
     for run in found["runs"]:
         looks = [(entry["step"], entry[SUCCESS]) for entry in run["history"] if SUCCESS in entry]
-        style = (
-            {"linestyle": ":", "linewidth": 1.2} if run["shuffled"] else {"linestyle": "-", "linewidth": 2}
-        )
+        style = {"linestyle": ":" if run["shuffled"] else "-", "linewidth": 1.2 if run["shuffled"] else 2}
+        style |= {"marker": "o", "markersize": 4, "color": colours[run["seed"]]}
         label = f"seed {run['seed']}" + (", rewards shuffled" if run["shuffled"] else "")
-        axes.plot(
-            *zip(*looks, strict=True), "o", markersize=4, color=colors[run["seed"]], label=label, **style
-        )
+        axes.plot(*zip(*looks, strict=True), label=label, **style)
     axes.set(xlabel="GRPO step", ylabel="validation tasks solved", ylim=(0, None))
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize="small", bbox_to_anchor=(1.0, 1.0), loc="upper left")
     figure.tight_layout()
     with matplotlib.rc_context({"svg.hashsalt": "reference"}), whole_file(file) as out:
         figure.savefig(out.buffer, format="svg", metadata={"Date": None})
-
-
-_COLORS = ("#2f6db5", "#c8642c", "#3c8f5a", "#8a4fa3", "#7a7a7a")

@@ -105,7 +105,7 @@ def show_episode(episode: Episode) -> HTML:
 
 
 def _turn_html(turn: Turn) -> str:
-    if turn.action.name == RESPOND:
+    if turn.action.name == RESPOND and not turn.failed:
         said = html.escape(str(turn.action.arguments.get("content", "")))
         reply = html.escape(turn.observation)
         return (

@@ -33,6 +33,10 @@ PAGE = Path(__file__).parent / "page"
 TRAINED = {"sft": "Supervised warm-up", "grpo": "Reinforcement learning"}
 
 
+class NothingToShow(FileNotFoundError):
+    """A run without episodes, and without a log of a training that the page draws."""
+
+
 def write_report(run: Path, shop: Shop, stages: Sequence[Stage] | None = None) -> Path:
     """Write the page of a run folder; refused where there is nothing to show.
 
@@ -45,7 +49,7 @@ def write_report(run: Path, shop: Shop, stages: Sequence[Stage] | None = None) -
     logs = read_logs(run)
     trainings = _trainings(logs)
     if not stages and not trainings:
-        raise FileNotFoundError(
+        raise NothingToShow(
             f"{run} has neither episodes nor a training log: run `python -m pipeline.evaluate run "
             f"--run {run.resolve().name} --stage sft` (or `python -m pipeline.sft`, `pipeline.grpo`) first"
         )
@@ -139,7 +143,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("run", help="name of the run folder under outputs/, or its path")
     options = parser.parse_args(argv)
     with clear_errors(parser, ValueError, OSError):
-        print(write_report(run_folder(options.run), Shop.load()))
+        print(write_report(run_folder(options.run, make=False), Shop.load()))
     return 0
 
 

@@ -121,7 +121,10 @@ class Running:
             return self._break_off(written.error)
         self._append(written)
         try:
-            self._follow(written) if self.rules.mode == "plan" else self._act(written)
+            if self.rules.mode == "plan":
+                self._follow(written)
+            else:
+                self._act(written)
         except Exception as error:
             self._break_off(_spelled(error))
 

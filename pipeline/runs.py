@@ -18,11 +18,12 @@ from envs.retail.files import read_json, whole_file
 ROOT = Path(__file__).parents[1]
 
 
-def run_folder(name: str) -> Path:
-    """The folder of a run, made if need be; `name` may also be a path."""
+def run_folder(name: str, make: bool = True) -> Path:
+    """The folder of a run, made if need be; `name` may also be a path. Who only reads makes none."""
     outputs = Path(os.environ.get("TOOL_OUTPUTS", ROOT / "outputs"))
     folder = Path(name) if os.sep in name else outputs / name
-    folder.mkdir(parents=True, exist_ok=True)
+    if make:
+        folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 

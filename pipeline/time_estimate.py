@@ -117,7 +117,8 @@ def refining_time(config: Config, shop: Shop, tokenizer: Any, held_out: int) -> 
     )
     read, written, length = _an_episode(rows, tokenizer)
     read = length - written if config.profile == "tiny" else read
-    steps, episodes = _steps(config), _steps(config) * config.grpo_batch_size * config.grpo_accumulation
+    steps = _steps(config)
+    episodes = steps * config.grpo_batch_size * config.grpo_accumulation
     served = 2 * held_out + steps // config.grpo_eval_steps * config.validation_tasks
     played = episodes + served
     return Estimate(config.profile, round(episodes * length), round(played * read), round(played * written))

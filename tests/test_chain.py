@@ -105,6 +105,15 @@ def test_the_time_left_follows_how_fast_this_machine_is():
     assert time_left([], ahead, 0.0) == time_left(done, [], 9.0) == ""
 
 
+def test_a_run_that_leaves_nothing_to_report_ends_with_its_notebooks(tmp_path, outputs):
+    """As notebook 06 alone, whose training the report does not draw, or 04 that failed before an episode."""
+    run = outputs / "r"
+    (run / "evaluation").mkdir(parents=True)
+    (run / "metrics.jsonl").write_text('{"stage": "toolrl", "step": 1, "loss": 1.0}\n')
+    page, complete = run_chain([], "r")
+    assert complete and page == run / "notebooks.html" and not (run / "report.html").exists()
+
+
 @pytest.mark.slow
 def test_a_run_that_was_evaluated_gets_its_report_and_its_verdict(tmp_path, outputs, capsys):
     lines = (

@@ -9,7 +9,6 @@ failures(stages)                                   # by kind, level and family
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,12 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from envs.retail.database import Shop
-from pipeline.evaluate import Rescored, rescore
+from pipeline.evaluate import Rescored, evaluation_files, rescore, stage_files
 from pipeline.failures import KINDS
 from pipeline.metrics import Comparison, Measure, Played, compare, pass_hat, summary
 
 ORDER = ("base", "sft", "grpo")
-_FILE = re.compile(r"(?P<stage>.+?)(?:\.\d+-of-\d+)?\.jsonl")
 
 
 def percent(value: float) -> str:
@@ -71,12 +69,10 @@ class Stage:
 
 def read_stages(folder: Path, shop: Shop) -> list[Stage]:
     """Measure every stage that has episodes; the shards of a stage are joined."""
-    files: dict[str, list[Path]] = {}
-    for file in sorted(folder.glob("*.jsonl"), key=lambda file: file.stem):  # a whole file before its shards
-        if match := _FILE.fullmatch(file.name):
-            files.setdefault(match["stage"], []).append(file)
-    names = sorted(files, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
-    stages = [Stage(name, tuple(files[name]), rescore(files[name], shop)) for name in names]
+    rank = {name: place for place, name in enumerate(ORDER)}
+    names = sorted(stage_files(folder), key=lambda name: (rank.get(name, len(ORDER)), name))
+    files = {name: tuple(evaluation_files(folder, name)) for name in names}
+    stages = [Stage(name, own, rescore(own, shop)) for name, own in files.items()]
     return [stage for stage in stages if stage.played]
 
 

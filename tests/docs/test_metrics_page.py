@@ -4,7 +4,6 @@ What the trainers log is compared where they run anyway: tests/model/test_sft.py
 tests/gsm8k/test_gsm8k_trl.py.
 """
 
-import json
 from types import SimpleNamespace
 
 import pytest
@@ -73,4 +72,4 @@ def test_what_the_reference_runs_logged_is_explained():
 def test_the_tables_are_read_as_they_are_written():
     assert {"loss", "eval_loss", "eval_mean_token_accuracy"} <= explained_of("sft")
     assert explained_of("grpo") >= TOOLS and "rewards/gsm8k/mean" in explained_of("gsm8k")
-    assert "reward" not in explained_of("sft") and json.dumps(sorted(explained_of("grpo")))
+    assert "reward" not in explained_of("sft") and "reward" in explained_of("grpo")

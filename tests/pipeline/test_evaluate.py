@@ -12,7 +12,7 @@ from envs.retail.database import Shop
 from envs.retail.files import FileError
 from envs.retail.generator import generate
 from envs.retail.tasks import Task
-from pipeline import evaluate_commands
+from pipeline import evaluate_commands, export, grpo, report_page
 from pipeline.episode_records import read_records, replayed, to_record
 from pipeline.evaluate import evaluate, evaluation_files, rescore, stage_adapter
 from pipeline.rollouts import play
@@ -113,6 +113,18 @@ def test_shards_are_parts_of_the_whole(shop, tasks, script, tmp_path):
     assert len(together) == 2 * len(tasks)
 
 
+def test_a_stage_is_not_divided_in_two_ways(shop, tasks, script, tmp_path):
+    """Its tasks would stand there twice, and count as two trials."""
+    run(script, shop, tasks[:4], tmp_path, shard=(1, 2))
+    for shard in ((1, 1), (1, 3)):
+        with pytest.raises(ValueError, match=r"sft\.1-of-2\.jsonl.* count twice"):
+            run(script, shop, tasks[:4], tmp_path, shard=shard)
+    assert [file.name for file in evaluation_files(tmp_path, "sft")] == ["sft.1-of-2.jsonl"]
+    (tmp_path / "sft.jsonl").touch()
+    with pytest.raises(ValueError, match="count twice"):
+        evaluation_files(tmp_path, "sft")
+
+
 def test_a_stage_whose_name_begins_like_anothers_is_not_taken_for_its_shard(shop, tasks, script, tmp_path):
     for stage in ("sft", "sft.long"):
         agent = ScriptedAgent(script)
@@ -169,6 +181,52 @@ def test_rescore_and_compare_from_the_command_line(shop, tasks, script, tmp_path
     for words in (["compare", str(tmp_path), "sft", "nothing"], ["rescore", str(tmp_path / "none.jsonl")]):
         with pytest.raises(SystemExit):
             evaluate_commands.main(words)
+
+
+@pytest.mark.parametrize(
+    ("words", "at_a_time"),
+    [([], 4), (["--batch-size", "9"], 9), (["--endpoint", "http://localhost/v1", "--name", "m"], 32)],
+)
+def test_no_more_is_served_at_once_than_the_profile_says(tmp_path, monkeypatch, words, at_a_time):
+    asked = {}
+    monkeypatch.setattr(evaluate_commands, "_who_answers", lambda *_: (None, "a model"))
+    monkeypatch.setattr(evaluate_commands, "evaluate", lambda *_, **settings: asked.update(settings) or [])
+    assert evaluate_commands.main(["run", "--run", str(tmp_path), "--profile", "t4", *words]) == 0
+    assert asked["batch_size"] == at_a_time
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--adapter", "x"], "needs --stage"),
+        (["--adapter", "x", "--endpoint", "http://localhost/v1", "--name", "m"], "not allowed with"),
+        (["--tasks", "x.jsonl", "--tau-bench", "tau"], "not allowed with"),
+        (["--endpoint", "http://localhost/v1"], "needs --name"),
+        (["--shard", "3/2"], "must look like 2/4"),
+    ],
+)
+def test_what_would_be_played_under_a_wrong_name_or_not_at_all_is_refused(tmp_path, capsys, words, reason):
+    with pytest.raises(SystemExit) as stop:
+        evaluate_commands.main(["run", "--run", str(tmp_path), "--profile", "tiny", *words])
+    assert stop.value.code == 2 and reason in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("main", "words"),
+    [
+        (evaluate_commands.main, ["compare", "tpyo", "sft", "grpo"]),
+        (evaluate_commands.main, ["run", "--run", "tpyo", "--profile", "tiny", "--test-tasks", "2"]),
+        (report_page.main, ["tpyo"]),
+        (export.main, ["--run", "tpyo", "--profile", "tiny"]),
+        (grpo.main, ["--run", "tpyo", "--profile", "tiny"]),
+    ],
+)
+def test_a_mistyped_run_leaves_no_folder(tmp_path, monkeypatch, capsys, main, words):
+    monkeypatch.setenv("TOOL_OUTPUTS", str(tmp_path))
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert stop.value.code == 2 and "tpyo" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_who_answers_is_noted_beside_the_episodes(shop, tasks, script, tmp_path):

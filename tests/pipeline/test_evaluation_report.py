@@ -34,7 +34,7 @@ def test_the_verdict_holds_every_stage_with_its_interval():
     assert list(frame.columns) == ["", "base (20 episodes)", "sft (20 episodes)", "grpo (20 episodes)"]
     row = frame[frame[""] == "task success rate"].iloc[0].tolist()
     assert [cell.split()[0] for cell in row[1:]] == ["0.0%", "40.0%", "80.0%"]
-    assert row[1] == "0.0%  [0%, 0%]"
+    assert row[1] == "0.0%  [0%, 0%], all alike"
     assert frame[frame[""] == "turns"].iloc[0].tolist()[1:] == ["4"] * 3
 
 

@@ -21,7 +21,8 @@ FOUND = {
 
 
 def test_each_stage_has_its_row_and_each_seed_its_column():
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in readme_table(FOUND).split("\n")]
+    table, _, note = readme_table(FOUND).partition("\n\n")
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.split("\n")]
     assert rows[0] == ["solved, of 20 held-out tasks", "seed 7", "seed 8"]
     shares = {row[0]: [cell.strip("*").split(" ")[0] for cell in row[1:]] for row in rows[2:]}
     assert shares == {
@@ -31,6 +32,7 @@ def test_each_stage_has_its_row_and_each_seed_its_column():
         "GRPO with shuffled rewards, the control": ["20%", "30%"],
     }
     assert rows[-2][2] == "**100% [100, 100]**"
+    assert note.startswith("[0, 0] is no certainty: all 20 tasks") and "14% of all tasks" in note
 
 
 def test_only_what_stands_between_the_marks_is_written(tmp_path):
@@ -51,6 +53,8 @@ def test_the_picture_is_the_same_each_time_and_has_a_line_a_run(tmp_path):
         pictures.append((tmp_path / name).read_text())
     assert pictures[0] == pictures[1]
     assert pictures[0].count("stroke-dasharray") >= 2, "the controls are dotted"
+    many = {"runs": [run(seed, False, 5, 12) for seed in range(7)]}
+    write_curve(many, tmp_path / "many.svg")  # more seeds than colours
 
 
 @pytest.mark.skipif(not REFERENCE.exists(), reason="no reference runs yet: `make reference`")

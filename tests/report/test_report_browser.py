@@ -1,92 +1,11 @@
-"""The page in a real browser: reading, filtering, keys, two stages together, hostile text, small screens."""
+"""The page in a real browser: reading, searching, filtering, keys, and two stages side by side."""
 
 import json
 import re
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from time import monotonic
-from typing import Any
 
-import pytest
-from sample_run import HOSTILE
+from browsing import IN_A_BROWSER, count, hash_of, records, solved, wait_for
 
-from pipeline.episode_records import read_records
-
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine (Debian: apt install chromium)"),
-]
-PATIENCE = 120_000  # milliseconds: a busy machine is slow, not broken
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as tool:
-        browser = tool.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=PATIENCE)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def visit(browser, run) -> Iterator[Any]:
-    """Opens the page; at the end nothing may have been asked for, reported or popped up."""
-    seen: list[str] = []
-
-    @contextmanager
-    def opened(hash: str = "", width: int = 1280, **settings: Any) -> Iterator[Any]:
-        context = browser.new_context(viewport={"width": width, "height": 900}, **settings)
-        context.set_default_timeout(PATIENCE)
-        page = context.new_page()
-        page.on("console", lambda message: seen.append(f"console: {message.text}"))
-        page.on("pageerror", lambda error: seen.append(f"error: {error}"))
-        page.on("dialog", lambda dialog: (seen.append("dialog"), dialog.dismiss()))
-        page.on("request", lambda request: _note_request(seen, request.url, run))
-        page.goto(f"{(run / 'report.html').as_uri()}{hash}")
-        yield page
-        assert page.evaluate("window.pwned") is None
-        context.close()
-
-    yield opened
-    assert seen == []
-
-
-def _note_request(seen: list[str], url: str, run: Path) -> None:
-    if url.split("#")[0] != (run / "report.html").as_uri() and not url.startswith("data:"):
-        seen.append(f"request: {url}")
-
-
-def count(page: Any) -> int:
-    """How many episodes the list says it has."""
-    return int(re.match(r"[\d,]+", page.inner_text(".status"))[0].replace(",", ""))
-
-
-def wait_for(page: Any, condition: str) -> None:
-    """Ask from outside: the page's policy forbids what Playwright would put into it to wait."""
-    deadline = monotonic() + PATIENCE / 1000
-    while not page.evaluate(condition):
-        assert monotonic() < deadline, condition
-        page.wait_for_timeout(20)
-
-
-def hash_of(page: Any) -> str:
-    return page.evaluate("decodeURIComponent(location.hash)")
-
-
-def records(run: Path, stage: str) -> list[dict[str, Any]]:
-    return list(read_records(run / "evaluation" / f"{stage}.jsonl"))
-
-
-def solved(run: Path, stage: str, least: int = 3) -> dict[str, Any]:
-    """An episode with a few calls and a change in the shop."""
-    return next(
-        one
-        for one in records(run, stage)
-        if one["succeeded"] and len(one["turns"]) >= least and one["changed"]
-    )
+pytestmark = IN_A_BROWSER
 
 
 def test_it_opens_with_a_list_in_windows_and_an_episode(visit):
@@ -231,74 +150,6 @@ def test_two_stages_stand_side_by_side_in_their_order(visit, run):
         page.get_by_role("button", name="Next").click()
         wait_for(page, "!location.hash.includes('episode=grpo/0/" + one["id"] + "&')")
         assert "beside=base" in hash_of(page)
-
-
-@pytest.mark.parametrize("width", [360, 1280])
-def test_hostile_text_is_text_and_breaks_no_layout(visit, run, width):
-    task = records(run, "grpo")[0]["id"]
-    with visit(f"#episode=grpo/0/{task}&beside=base", width=width) as page:
-        texts = page.evaluate("[...document.querySelectorAll('#opened .text')].map(e => e.textContent)")
-        wanted = HOSTILE
-        for letter in "\u2028\x1b\u202e\x00":
-            wanted = wanted.replace(letter, f"⟨U+{ord(letter):04X}⟩")
-        assert sum(wanted in text for text in texts) >= 2
-        assert page.locator("#opened img, #opened script").count() == 0
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-
-
-def test_on_a_phone_the_list_stands_above_and_nothing_scrolls_sideways(visit, run):
-    one = solved(run, "grpo")
-    for hash in ("", f"#episode=grpo/0/{one['id']}", f"#episode=grpo/0/{one['id']}&beside=sft"):
-        with visit(hash, width=360) as page:
-            assert page.evaluate("document.documentElement.scrollWidth") <= 360
-            boxes = [page.locator(name).bounding_box() for name in (".list", "#opened")]
-            assert boxes[0]["y"] + boxes[0]["height"] <= boxes[1]["y"]
-            page.get_by_role("button", name="Back to the list").click()
-            wait_for(page, "document.activeElement.closest('#rows')")
-            assert abs(page.locator("#viewer").bounding_box()["y"]) < 5
-
-
-def test_no_width_makes_the_page_scroll_sideways(visit, run):
-    with visit(f"#episode=grpo/0/{solved(run, 'grpo')['id']}&beside=base") as page:
-        for width in (320, 480, 640, 770, 900, 1000, 1090, 1150, 1300, 1700):
-            page.set_viewport_size({"width": width, "height": 800})
-            assert page.evaluate("document.documentElement.scrollWidth") <= width
-
-
-CONTRAST = """() => {
-  const light = (text) => text.match(/[\\d.]+/g).slice(0, 3).map(Number).map((c) => c / 255)
-    .map((c) => (c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
-    .reduce((sum, c, place) => sum + c * [0.2126, 0.7152, 0.0722][place], 0);
-  const ratio = (name) => {
-    let behind = document.querySelector(name);
-    const front = light(getComputedStyle(behind).color);
-    while (getComputedStyle(behind).backgroundColor === "rgba(0, 0, 0, 0)") behind = behind.parentElement;
-    const back = light(getComputedStyle(behind).backgroundColor);
-    return (Math.max(front, back) + 0.05) / (Math.min(front, back) + 0.05);
-  };
-  const names = ["h1", ".note", "nav a", ".pill.bad", ".agent .text", ".customer .who", ".right",
-    ".legend .s1", ".legend .s4"];
-  return Object.fromEntries(names.map((name) => [name, ratio(name)]));
-}"""
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_follows_the_screens_colours_and_can_be_read_in_both(visit, run, scheme):
-    one = solved(run, "grpo")
-    with visit(f"#episode=grpo/0/{one['id']}&kind=invalid+call", color_scheme=scheme) as page:
-        back = page.evaluate("getComputedStyle(document.body).backgroundColor")
-        assert (int(re.search(r"\d+", back)[0]) > 128) == (scheme == "light")
-        faint = {name: ratio for name, ratio in page.evaluate(CONTRAST).items() if ratio < 4.5}
-        assert not faint
-
-
-def test_paper_has_the_opened_episode_as_it_was_left_and_no_list(visit, run):
-    one = solved(run, "grpo")
-    with visit(f"#episode=grpo/0/{one['id']}") as page:
-        page.locator("#opened summary").first.click()
-        page.emulate_media(media="print")
-        assert not page.locator("#filters").is_visible() and page.locator("#opened article").is_visible()
-        assert page.locator("#opened details[open]").count() == 1 and page.locator(".chart").count() > 5
 
 
 def test_parts_of_the_page_do_not_disturb_the_opened_episode(visit, run):

@@ -15,9 +15,10 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         with self.server.lock:
-            self.server.requests.append({"path": self.path, "key": self.headers.get("Authorization")} | body)
+            asked = {"path": self.path, "key": self.headers.get("Authorization")}
+            self.server.requests.append(asked | self.body)
             reply = self.server.replies.pop(0) if self.server.replies else self.server.otherwise
         reply(self)
 

@@ -160,6 +160,14 @@ def test_an_episode_in_a_notebook_is_text(episode):
     assert page.count("&lt;script&gt;") >= 3
 
 
+def test_what_never_reached_the_customer_is_not_shown_as_their_answer(shop, task):
+    env = RetailEnv(shop, task)
+    env.reset()
+    env.step(Action(RESPOND, {"words": "Hello"}))
+    page = report.show_episode(env.episode).data
+    assert page.count('class="customer"') == 1 and 'class="call failed"' in page
+
+
 def test_tables_in_a_notebook_are_text():
     table = report.left_aligned([(text, text) for text in HOSTILE if text != "\ud800"], ["a", HOSTILE[0]])
     page = table.to_html()
