@@ -20,11 +20,13 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from envs.retail.files import read_json, whole_file
+from pipeline.harmony import EFFORTS
 from pipeline.profiles import OF_MODE, PROFILES, TINY_PLAN
 
 PREFIX = "GPTOSS_"
 Mode = Literal["agent", "plan"]
 MODES: tuple[Mode, ...] = get_args(Mode)
+_CHOICES = {"mode": MODES, "effort": EFFORTS, "rows": ("step", "episode"), "grpo_way": ("customer", "tools")}
 AUTO = ("mode", "auto")  # the profile's own mode
 # Tokens of system and developer message in gpt-oss's own vocabulary; a test counts them again.
 PROMPT_TOKENS = {"agent": 2644, "plan": 1802}
@@ -85,8 +87,9 @@ class Config:
     served_at_once: int = 32  # episodes or steps that are written side by side while nothing is trained
 
     def __post_init__(self) -> None:
-        if self.mode not in MODES:
-            raise ValueError(f"mode {self.mode!r} is unknown; use one of {', '.join(MODES)}")
+        for name, known in _CHOICES.items():
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} {getattr(self, name)!r} is unknown; use one of {', '.join(known)}")
         for name in ("max_seq_length", "lora_rank", "sft_batch_size", "sft_accumulation", "num_generations"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")

@@ -21,7 +21,7 @@ from pipeline.episode import Episode
 from pipeline.grpo_desks import Desk, account
 from pipeline.grpo_watch import episode_metrics
 from pipeline.harmony_parse import Vocabulary
-from pipeline.rewards import Breakdown, score
+from pipeline.rewards import Breakdown, check_profiles, score
 
 Reward = Callable[..., list[float | None]]
 SAMPLES = 2  # episodes of a step that are written down
@@ -36,6 +36,7 @@ def weights_of(reward: Sequence[str]) -> dict[str, float]:
             weights[profile] = float(weight or 1)
         except ValueError as error:
             raise ValueError(f"reward {part!r} must look like outcome or outcome:2") from error
+    check_profiles(weights)
     return weights
 
 
@@ -52,7 +53,7 @@ def episode_reward(way: str, config: Config, tokenizer: Any, log: Path | None, e
     """The reward function for TRL.
 
     Args:
-        way: One of `grpo_desks.WAYS`.
+        way: "customer", "tools" or "plan": see pipeline/grpo_desks.py.
         config: Names the profiles and their weights.
         tokenizer: The model's.
         log: Where sample episodes are written, one JSON line each; None: nowhere.

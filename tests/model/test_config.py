@@ -94,6 +94,9 @@ def test_the_stronger_setting_wins():
     [
         ({"lora_rnk": 3}, "did you mean 'lora_rank'"),
         ({"mode": "agnet"}, "use one of agent, plan"),
+        ({"effort": "hihg"}, "use one of low, medium, high"),
+        ({"rows": "steps"}, "use one of step, episode"),
+        ({"grpo_way": "tool"}, "use one of customer, tools"),
         ({"sft_epochs": "many"}, "float expected"),
         ({"load_in_4bit": "maybe"}, "bool expected"),
         ({"lora_rank": 0}, "at least 1"),

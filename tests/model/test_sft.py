@@ -1,6 +1,7 @@
 """The warm-up on the tiny model: what is trained, that it can be killed, and that it repeats itself."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -9,6 +10,9 @@ from pathlib import Path
 
 import pytest
 from fresh_process import run_alone
+
+from pipeline.config import resolve
+from pipeline.sft import sft_arguments
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
 
@@ -82,6 +86,13 @@ def test_other_settings_in_the_same_run_are_refused(undisturbed):
         [*command(undisturbed), "--seed", "1"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert other.returncode and "was begun with other settings (seed was 3407, is 1)" in other.stderr
+
+
+def test_every_run_has_its_own_tensorboard(tmp_path, monkeypatch):
+    monkeypatch.setenv("TENSORBOARD_LOGGING_DIR", "")
+    for run in (tmp_path / "one", tmp_path / "two"):
+        sft_arguments(resolve("tiny", environ={}), run)
+        assert os.environ["TENSORBOARD_LOGGING_DIR"] == str(run / "tensorboard" / "sft")
 
 
 # In a process of its own: Unsloth must be imported before transformers and TRL, which other tests import.
