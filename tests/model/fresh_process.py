@@ -9,11 +9,11 @@ ROOT = Path(__file__).parents[2]
 
 
 def run_alone(code: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run code in a fresh process, in the project's folder."""
+    """Run code in a fresh process, in the project's folder; it can import what lies beside this file, too."""
     return subprocess.run(
         [sys.executable, "-c", code, *arguments],
         cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT), **environment},
+        env=os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests' / 'model'}", **environment},
         capture_output=True,
         text=True,
         timeout=600,

@@ -29,8 +29,9 @@ from pipeline.model import load_model
 config = resolve("tiny", environ={}, mode="plan" if way == "plan" else "agent", num_generations=2,
     grpo_way=way if way != "plan" else "customer", grpo_batch_size=4, grpo_accumulation=1)
 model, tokenizer = load_model(config)
+from by_heart import episodes_trained, turn_after, turns_by_history
 from envs.retail.database import Shop
-from pipeline.datasets import plannable_actions, system_messages
+from pipeline.datasets import joined, plannable_actions, system_messages
 from pipeline.demonstrations import demonstrate
 from pipeline.grpo import build_grpo_trainer, grpo_arguments
 from pipeline.harmony import Call, Final, User, segments
@@ -44,21 +45,12 @@ for task in tasks:
         talk = [User(task.query), Final(render_plan(plannable_actions(task)))]
     else:
         talk = demonstrate(shop, task).messages
-    runs = []
-    for piece in segments([*system_messages(config.mode), *talk]):
-        if not runs or runs[-1][0] != piece.trained:
-            runs.append([piece.trained, ""])
-        runs[-1][1] += piece.text
-    history = ""
-    for trained, words in runs:
-        if trained:
-            turns[history] = words
-        history += words
-    expected.append({"trained": [w for t, w in runs if t], "told": [w for t, w in runs[1:] if not t]})
+    pieces = segments([*system_messages(config.mode), *talk])
+    turns |= turns_by_history(pieces)
+    expected.append(joined(pieces)[1:])  # after the prompt
 
 def gold(history):
-    assert history in turns, "rendered otherwise than in the warm-up: " + history[-300:]
-    return tokenizer(turns[history], add_special_tokens=False)["input_ids"]
+    return tokenizer(turn_after(turns, history), add_special_tokens=False)["input_ids"]
 
 arguments = grpo_arguments(config, folder, max_steps=1, save_strategy="no", report_to=[])
 trainer = build_grpo_trainer(model, tokenizer, shop, config, arguments, tasks=tasks)
@@ -71,22 +63,7 @@ if way == "customer":
     local_agent.LocalAgent.write = write
 else:
     trainer._generate_single_turn = lambda ids, *_, **__: ([gold(tokenizer.decode(one)) for one in ids], None)
-seen = []
-compute = trainer.compute_loss
-def look(model, inputs, *arguments, **named):
-    mask = inputs["completion_mask"] * inputs.get("tool_mask", inputs["completion_mask"])
-    rows = (inputs["completion_ids"], mask, inputs["completion_mask"])
-    for ids, kept, real in zip(*(row.tolist() for row in rows)):
-        runs = []
-        for token, trained, there in zip(ids, kept, real):
-            if there:
-                if not runs or runs[-1][0] != trained:
-                    runs.append([trained, []])
-                runs[-1][1].append(token)
-        words = [[trained, tokenizer.decode(tokens)] for trained, tokens in runs]
-        seen.append({"trained": [w for t, w in words if t], "told": [w for t, w in words if not t]})
-    return compute(model, inputs, *arguments, **named)
-trainer.compute_loss = look
+seen = episodes_trained(trainer, tokenizer)
 trainer.train()
 log = [line for line in trainer.state.log_history if "reward" in line][0]
 print(json.dumps({"seen": seen, "expected": expected, "log": log}))
@@ -100,8 +77,8 @@ def test_only_the_agents_own_words_are_trained_and_gold_earns_everything(way, tm
     told = json.loads(done.stdout.splitlines()[-1])
     expected = [one for one in told["expected"] for _ in range(2)]  # two episodes of each task
     assert sorted(map(json.dumps, told["seen"])) == sorted(map(json.dumps, expected))
-    assert all("<|start|>functions." in "".join(one["told"]) for one in told["seen"]) == (way != "plan")
-    assert not any("<|start|>functions." in words for one in told["seen"] for words in one["trained"])
+    answers = [[own for own, words in one if "<|start|>functions." in words] for one in told["seen"]]
+    assert all(bool(one) == (way != "plan") and not any(one) for one in answers), "and not trained"
     log = told["log"]
     assert log["task_success_rate"] == log["tool_parse_success_rate"] == 1.0
     assert log["reward"] == pytest.approx(3.0)  # tool_level at its best, and twice the outcome
