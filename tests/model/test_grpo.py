@@ -5,18 +5,15 @@ trainer, its masks and its rendering are the real ones.
 """
 
 import json
-import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
-from fresh_process import run_alone
+from adapters import distance, weights_in
+from fresh_process import ROOT, kill_once_there, run_alone
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
-ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "tests" / "docs"))
 from metrics_page import LOGGED_BY_HAND, TOOLS, explained_of, unpaid  # noqa: E402 (its folder comes first)
 
@@ -109,10 +106,6 @@ model.save_pretrained(run / "last")
 """
 
 
-def _command(run: Path) -> list[str]:
-    return [sys.executable, "-c", _RUN, str(run)]
-
-
 def _process(run: Path) -> subprocess.CompletedProcess:
     done = run_alone(_RUN, str(run))
     assert done.returncode == 0, done.stderr[-3000:]
@@ -125,30 +118,14 @@ def _rewards(run: Path) -> list[float]:
 
 
 def test_a_killed_run_goes_on_to_the_same_end(tmp_path):
-    from safetensors.torch import load_file
-
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     _process(whole)
-    process = subprocess.Popen(
-        _command(killed),
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    while not list(killed.glob("grpo/checkpoint-2/trainer_state.json")):
-        assert process.poll() is None, "it ended before its second checkpoint"
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    kill_once_there(killed, "grpo/checkpoint-2/trainer_state.json", [sys.executable, "-c", _RUN, str(killed)])
     assert "checkpoint-" in _process(killed).stdout
     assert _rewards(killed) == _rewards(whole)
     assert len(set(_rewards(whole))) > 1  # something was learned from
-    ours, theirs = (
-        load_file(run / "grpo" / "checkpoint-4" / "adapter_model.safetensors") for run in (killed, whole)
-    )
-    difference = sum((ours[name] - theirs[name]).square().sum() for name in theirs)
-    assert float((difference / sum(w.square().sum() for w in theirs.values())).sqrt()) < 1e-3
+    ours, theirs = (weights_in(run / "grpo" / "checkpoint-4") for run in (killed, whole))
+    assert distance(ours, theirs) < 1e-3
     again = _process(whole)  # a finished run is taken up, not repeated
     assert "resumed from None" in again.stdout
 
