@@ -24,7 +24,7 @@ from pipeline.harmony_parse import Vocabulary
 from pipeline.rewards import Breakdown, check_profiles, score
 
 Reward = Callable[..., list[float | None]]
-SAMPLES = 2  # episodes of a step that are written down
+EVERY, SAMPLES = 5, 2  # of every fifth step, two episodes are written down; of all steps, what failed
 
 
 def weights_of(reward: Sequence[str]) -> dict[str, float]:
@@ -49,15 +49,14 @@ class Scored:
     failure: str = ""
 
 
-def episode_reward(way: str, config: Config, tokenizer: Any, log: Path | None, every: int = 5) -> Reward:
+def episode_reward(way: str, config: Config, tokenizer: Any, log: Path | None) -> Reward:
     """The reward function for TRL.
 
     Args:
         way: "customer", "tools" or "plan": see pipeline/grpo_desks.py.
         config: Names the profiles and their weights.
         tokenizer: The model's.
-        log: Where sample episodes are written, one JSON line each; None: nowhere.
-        every: Steps between two samples.
+        log: Where sample episodes and failures are written, one JSON line each; None: nowhere.
     """
     vocabulary, weights = Vocabulary.of(tokenizer), weights_of(config.reward)
 
@@ -68,7 +67,7 @@ def episode_reward(way: str, config: Config, tokenizer: Any, log: Path | None, e
         ]
         for name, value in step_metrics(scored, config.num_generations).items():
             log_metric(name, value)
-        if log and trainer_state.global_step % every == 0:
+        if log:
             _write(log, trainer_state.global_step, scored, completion_ids, vocabulary)
         return [one.breakdown.total if one.breakdown else None for one in scored]
 
@@ -123,7 +122,8 @@ def _write(
     log: Path, step: int, scored: Sequence[Scored], ids: Sequence[Sequence[int]], vocabulary: Vocabulary
 ) -> None:
     chosen = [n for n, one in enumerate(scored) if one.failure]
-    chosen += [n for n in range(len(scored)) if n not in chosen][:SAMPLES]
+    if step % EVERY == 0:
+        chosen += [n for n in range(len(scored)) if n not in chosen][:SAMPLES]
     log.parent.mkdir(parents=True, exist_ok=True)
     for place in chosen:
         one = scored[place]

@@ -26,6 +26,11 @@ class LossIsNaN(RuntimeError):
     """Training has broken down; says where the last good checkpoint is."""
 
 
+def validation_metrics(episodes: Sequence[Episode]) -> dict[str, float]:
+    """The numbers validation is judged by."""
+    return {f"validation/{name}": value for name, value in episode_metrics(episodes).items()}
+
+
 def episode_metrics(episodes: Sequence[Episode]) -> dict[str, float]:
     """What users of such recipes ask for, as means over episodes (or over their turns and calls)."""
     attempts = [attempt for episode in episodes for attempt in episode.attempts]
@@ -112,16 +117,15 @@ def watch(play: Callable[[], Sequence[Episode]], every: int, patience: int, best
                 self._validate(state, control)
 
         def _validate(self, state, control) -> None:
-            metrics = episode_metrics(play())
-            success = metrics["task_success_rate"]
+            metrics = validation_metrics(play())
+            success = metrics["validation/task_success_rate"]
             improved = not self.seen or success > max(value for _, value in self.seen)
             self.seen.append((state.global_step, success))
             self.waited = 0 if improved else self.waited + 1
             if improved and state.is_world_process_zero:
                 with whole_folder(best) as folder:
                     trainers[0].accelerator.unwrap_model(trainers[0].model).save_pretrained(str(folder))
-            named = {f"validation/{name}": value for name, value in metrics.items()}
-            Trainer.log(trainers[0], named)  # TRL's own would add, and forget, what the step has measured
+            Trainer.log(trainers[0], metrics)  # TRL's own would add, and forget, what the step has measured
             warning = reward_is_fooled(self.rewards, self.seen)
             if warning and not self.warned:
                 self.warned = True

@@ -127,7 +127,9 @@ class Tokenizer:
         return CHARACTERS.decode(ids)
 
 
-def test_the_reward_is_the_score_and_failures_are_counted_not_raised(shop, demonstrations, tmp_path):
+def test_the_reward_is_the_score_and_failures_are_counted_not_raised(
+    shop, demonstrations, tmp_path, monkeypatch
+):
     config = resolve("tiny", environ={}, reward="tool_level,outcome:2", num_generations=2)
     logged, log = {}, tmp_path / "episodes.jsonl"
     desks, completions, expected = [], [], []
@@ -147,6 +149,11 @@ def test_the_reward_is_the_score_and_failures_are_counted_not_raised(shop, demon
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert sum(bool(line["failure"]) for line in lines) == 1
     assert {"task", "reward", "terms", "completion"} <= lines[-1].keys()
+    log.unlink()
+    monkeypatch.setattr(State, "global_step", 1)
+    reward([*completions, encode("<|return|>")], [*desks, broken], State, logged.__setitem__)
+    (line,) = [json.loads(line) for line in log.read_text().splitlines()]
+    assert line["failure"], "whatever the step"
 
 
 def test_flat_groups_are_those_that_all_earn_the_same(shop, demonstrations):
