@@ -105,7 +105,7 @@ def curves_figure(history: Sequence[Mapping[str, Any]], panels: Sequence[Panel])
     grid = figure.subplots(rows, columns, squeeze=False).flat
     for axes, panel in zip(grid, panels, strict=False):
         for name in panel.names:
-            points = [(entry["step"], entry[name]) for entry in history if name in entry]
+            points = [(entry["step"], entry[name]) for entry in history if entry.get(name) is not None]
             if points:
                 marker = "o" if name.startswith(("eval", "validation")) else None
                 label = f"{name.removeprefix('terms/').removeprefix('seconds/')} {points[-1][1]:.3g}"

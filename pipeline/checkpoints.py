@@ -20,6 +20,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 from envs.retail.files import FileError, read_json
@@ -119,8 +120,8 @@ def _only_numbers(checkpoint: str | None) -> Iterator[None]:
     """Say which checkpoint it was where torch has refused to load a program instead of numbers."""
     try:
         yield
-    except Exception as error:
-        if checkpoint is None or type(error).__name__ != "UnpicklingError":
+    except UnpicklingError as error:
+        if checkpoint is None:
             raise
         reason = "holds more than numbers and was not loaded: remove it, and the one before is used"
         raise FileError(checkpoint, None, reason) from error

@@ -4,9 +4,10 @@
     config = resolve("gpu80", mode="agent", sft_learning_rate=1e-4)
     config.save(run); Config.load(run)                          # a run's folder holds the config it used
 
-Settings come from, each stronger than the one before: the mode, the profile, environment variables
-(`GPTOSS_SFT_LEARNING_RATE=1e-4`), and what a notebook's parameters or the command line say. An unknown name
-is refused with the nearest right one, and so is a sequence length that cannot hold the shop's prompt.
+Settings come from, each stronger than the one before: the mode, the profile (pipeline/profiles.py),
+environment variables (`GPTOSS_SFT_LEARNING_RATE=1e-4`), and what a notebook's parameters or the command line
+say. An unknown name is refused with the nearest right one, and so is a sequence length that cannot hold the
+shop's prompt.
 """
 
 import argparse
@@ -19,10 +20,13 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from envs.retail.files import read_json, whole_file
+from pipeline.harmony import EFFORTS
+from pipeline.profiles import OF_MODE, PROFILES, TINY_PLAN
 
 PREFIX = "GPTOSS_"
 Mode = Literal["agent", "plan"]
 MODES: tuple[Mode, ...] = get_args(Mode)
+_CHOICES = {"mode": MODES, "effort": EFFORTS, "rows": ("step", "episode"), "grpo_way": ("customer", "tools")}
 AUTO = ("mode", "auto")  # the profile's own mode
 # Tokens of system and developer message in gpt-oss's own vocabulary; a test counts them again.
 PROMPT_TOKENS = {"agent": 2644, "plan": 1802}
@@ -55,9 +59,7 @@ class Config:
     validation_tasks: int = 40  # how many are served or read at each look during training
     test_tasks: int = 100  # how many held-out tasks an evaluation serves
     thoughts: bool = True  # demonstrations hold a short analysis before each turn
-    tells_answers: float = (
-        1.0  # share of demonstrations whose agent tells what was asked; the others only act
-    )
+    tells_answers: float = 1.0  # share of demonstrations that tell what was asked; the others only act
     rows: str = "step"  # in agent mode, "step" or "episode": one row a turn, or all turns of an episode
     # supervised warm-up
     sft_epochs: float = 1.0  # how often the warm-up goes through its rows
@@ -85,8 +87,9 @@ class Config:
     served_at_once: int = 32  # episodes or steps that are written side by side while nothing is trained
 
     def __post_init__(self) -> None:
-        if self.mode not in MODES:
-            raise ValueError(f"mode {self.mode!r} is unknown; use one of {', '.join(MODES)}")
+        for name, known in _CHOICES.items():
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} {getattr(self, name)!r} is unknown; use one of {', '.join(known)}")
         for name in ("max_seq_length", "lora_rank", "sft_batch_size", "sft_accumulation", "num_generations"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
@@ -118,66 +121,7 @@ class Config:
     @classmethod
     def load(cls, run: Path) -> "Config":
         """The config a run used."""
-        values = read_json(run / "config.json")
-        return cls(**{_known(name): _converted(name, value) for name, value in values.items()})
-
-
-_GPT_OSS = {"model": "unsloth/gpt-oss-20b", "offload_embedding": True}
-_EXPERTS = ("mlp.experts.gate_up_proj", "mlp.experts.down_proj")
-PROFILES: dict[str, dict[str, Any]] = {
-    "tiny": {  # the pipeline's rehearsal on a CPU; the numbers behind it stand in data/tiny_base/MEASURED.md
-        "levels": (1, 2),
-        "thoughts": False,
-        "tells_answers": 0.25,  # a gap in the warm-up that reinforcement can close: see MEASURED.md
-        "rows": "episode",
-        "lora_parameters": _EXPERTS,
-        "modules_to_save": ("embed_tokens", "lm_head"),  # the shop's tool names are new to the base
-        "train_tasks": 1300,
-        "validation_tasks": 24,
-        "sft_epochs": 1.0,
-        "sft_batch_size": 2,  # many small steps learn more a second than few large ones
-        "sft_accumulation": 1,
-        "sft_learning_rate": 2.5e-3,
-        "sft_warmup_steps": 20,
-        "sft_eval_steps": 325,
-        "grpo_epochs": 1.0,
-        "grpo_batch_size": 16,
-        "grpo_accumulation": 2,
-        "grpo_learning_rate": 4e-4,
-        "grpo_max_steps": 24,
-        "num_generations": 4,  # eight tasks a step: with four, one task too many decides where a step goes
-        "grpo_eval_steps": 12,
-        "temperature": 1.0,
-        "max_turn_length": 112,  # the longest right answer to a task of these levels has 91
-        "max_completion_length": 1024,
-        "max_turns": 8,
-    },
-    "t4": _GPT_OSS  # and any GPU without bfloat16; a plan has one short answer where an agent has many turns
-    | {
-        "mode": "plan",
-        "lora_rank": 8,
-        "lora_alpha": 16,
-        "train_tasks": 240,
-        "validation_tasks": 16,
-        "test_tasks": 40,
-        "sft_batch_size": 1,
-        "sft_warmup_steps": 3,
-        "grpo_batch_size": 1,
-        "grpo_accumulation": 4,
-        "grpo_max_steps": 60,
-        "grpo_eval_steps": 20,
-        "num_generations": 4,
-        "served_at_once": 4,
-    },
-    "gpu24": _GPT_OSS,
-    "gpu80": _GPT_OSS,
-    "spark": _GPT_OSS | {"offload_embedding": False},  # unified memory: nothing to gain
-}
-_TINY_PLAN = {"train_tasks": 2400, "sft_eval_steps": 600}  # rows of a third of the tokens
-_OF_MODE = {
-    "agent": {"max_seq_length": 5632, "max_completion_length": 2560},
-    "plan": {"max_completion_length": 512, "max_seq_length": 2048, "levels": (1, 2)},
-}
+        return cls(**_checked(read_json(run / "config.json")))
 
 
 def resolve(profile: str = "auto", *, environ: Mapping[str, str] = os.environ, **overrides: Any) -> Config:
@@ -188,13 +132,11 @@ def resolve(profile: str = "auto", *, environ: Mapping[str, str] = os.environ, *
         environ: Where `GPTOSS_…` variables are read from.
         overrides: Fields of Config; None, and the mode "auto", mean not overridden.
     """
-    given = {_known(n): _converted(n, v) for n, v in overrides.items() if v is not None}
-    outside = {
-        _known(name.removeprefix(PREFIX).lower()): _converted(name.removeprefix(PREFIX).lower(), value)
-        for name, value in environ.items()
-        if name.startswith(PREFIX)
-    }
-    profile = outside.pop("profile", profile) if profile == "auto" else profile
+    given = _checked({name: value for name, value in overrides.items() if value is not None})
+    ours = {name: value for name, value in environ.items() if name.startswith(PREFIX)}
+    outside = _checked({name.removeprefix(PREFIX).lower(): value for name, value in ours.items()})
+    named = outside.pop("profile", "auto")
+    profile = named if profile == "auto" else profile
     profile = detect_profile() if profile == "auto" else profile
     if profile not in PROFILES:
         raise ValueError(f"profile {profile!r} is unknown; {_nearest(profile, PROFILES)}")
@@ -202,9 +144,9 @@ def resolve(profile: str = "auto", *, environ: Mapping[str, str] = os.environ, *
     chosen = dict(one for one in (*outside.items(), *given.items()) if one != AUTO)
     mode = chosen.get("mode", settings.get("mode", "agent"))
     if profile == "tiny":
-        settings |= _TINY_PLAN if mode == "plan" else {}
-    elif mode in _OF_MODE:
-        settings = _OF_MODE[mode] | settings
+        settings |= TINY_PLAN if mode == "plan" else {}
+    elif mode in OF_MODE:
+        settings = OF_MODE[mode] | settings
     return Config(**(settings | chosen))
 
 
@@ -241,16 +183,18 @@ def from_command_line(parser: argparse.ArgumentParser, argv: list[str] | None = 
 
 def with_changes(config: Config, **changes: Any) -> Config:
     """The config with some fields changed, names checked."""
-    return replace(config, **{_known(name): _converted(name, value) for name, value in changes.items()})
+    return replace(config, **_checked(changes))
 
 
 _DEFAULTS = {field.name: field.default for field in fields(Config)}
 
 
-def _known(name: str) -> str:
-    if name not in _DEFAULTS:
-        raise ValueError(f"setting {name!r} is unknown; {_nearest(name, _DEFAULTS)}")
-    return name
+def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values in the types of their fields; a name that Config does not have is refused."""
+    for name in values:
+        if name not in _DEFAULTS:
+            raise ValueError(f"setting {name!r} is unknown; {_nearest(name, _DEFAULTS)}")
+    return {name: _converted(name, value) for name, value in values.items()}
 
 
 def _nearest(name: str, known: Mapping[str, Any]) -> str:
@@ -260,7 +204,7 @@ def _nearest(name: str, known: Mapping[str, Any]) -> str:
 
 def _converted(name: str, value: Any) -> Any:
     """A value in the field's own type: text from a shell or a list from JSON becomes what Config holds."""
-    default = _DEFAULTS[_known(name)]
+    default = _DEFAULTS[name]
     try:
         if isinstance(default, bool):
             return _truth(value)
@@ -271,7 +215,7 @@ def _converted(name: str, value: Any) -> Any:
         if isinstance(default, int) and isinstance(value, float) and value != int(value):
             raise ValueError("not a whole number")
         return type(default)(value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"{name}={value!r} does not fit: {type(default).__name__} expected") from error
 
 

@@ -13,6 +13,7 @@ see themselves and the one before. A single token, as generation adds them, asks
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -130,6 +131,7 @@ def _scores_of(mask: Tensor, like: Tensor) -> Tensor:
     return like.new_zeros(()).where(mask, HIDDEN)
 
 
+@cache
 def _fused() -> Any:
     """The fused kernel with sinks as a differentiable function."""
     import torch

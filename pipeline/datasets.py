@@ -20,6 +20,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import groupby
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -46,6 +47,11 @@ class Row:
     pieces: tuple[Segment, ...]
 
     @property
+    def name(self) -> str:
+        """What length reports call it."""
+        return f"{self.task_id}/{self.step}"
+
+    @property
     def text(self) -> str:
         """The whole text."""
         return "".join(piece.text for piece in self.pieces)
@@ -63,13 +69,12 @@ class LengthReport:
     not_demonstrable: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        if not self.lengths:
-            return f"{self.mode}: no rows"
-        tokens = sorted(self.lengths.values())
-        lines = [
-            f"{self.mode}: {self.kept} rows kept of {len(tokens)}; tokens min {tokens[0]}, "
-            f"median {tokens[len(tokens) // 2]}, max {tokens[-1]} of {self.max_length} allowed"
-        ]
+        lines = [f"{self.mode}: no rows"]
+        if tokens := sorted(self.lengths.values()):
+            lines = [
+                f"{self.mode}: {self.kept} rows kept of {len(tokens)}; tokens min {tokens[0]}, "
+                f"median {tokens[len(tokens) // 2]}, max {tokens[-1]} of {self.max_length} allowed"
+            ]
         if self.too_long:
             lines.append(f"too long: {len(self.too_long)}, first {self.too_long[0]}")
         lines += [f"not demonstrable: {reason}" for reason in self.not_demonstrable[:5]]
@@ -115,8 +120,7 @@ def sft_rows(
         tells: In agent mode, the share of tasks whose demonstrator tells what was asked (`demonstrate`).
         too_long: Whether rows beyond `max_length` are dropped or kept; reported they are either way.
     """
-    head = system_messages(mode, effort=effort, date=date, domain=domain_of(shop))
-    opening = segments(head)  # once: policy and tools are long
+    opening = segments(system_messages(mode, effort=effort, date=date, domain=domain_of(shop)))  # once
     found, refused = [], []
     for task in tasks:
         try:
@@ -124,11 +128,10 @@ def sft_rows(
         except NotDemonstrable as error:
             refused.append(str(error))
     count = cache(token_counter(tokenizer))  # rows share most of their messages, above all the policy
-    lengths = {f"{row.task_id}/{row.step}": sum(map(count, _whole_messages(row.pieces))) for row in found}
+    lengths = {row.name: sum(map(count, _whole_messages(row.pieces))) for row in found}
     over = {name for name, length in lengths.items() if length > max_length}
-    kept = [row for row in found if too_long == "keep" or f"{row.task_id}/{row.step}" not in over]
-    report = LengthReport(mode, max_length, lengths, tuple(sorted(over)), len(kept), tuple(refused))
-    return kept, report
+    kept = [row for row in found if too_long == "keep" or row.name not in over]
+    return kept, LengthReport(mode, max_length, lengths, tuple(sorted(over)), len(kept), tuple(refused))
 
 
 def _rows_of(
@@ -195,40 +198,31 @@ def token_counter(tokenizer: Any) -> Callable[[str], int]:
     return lambda text: len(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
+@cache
 def real_vocabulary() -> Any | None:
     """gpt-oss's own vocabulary where the package `oss-harmony` is installed, else None."""
     try:
-        import openai_harmony
+        from openai_harmony import HarmonyEncodingName, load_harmony_encoding
     except ImportError:
         return None
-    return _loaded_once(openai_harmony)
-
-
-@cache
-def _loaded_once(harmony: Any) -> Any:
-    return harmony.load_harmony_encoding(harmony.HarmonyEncodingName.HARMONY_GPT_OSS)
+    return load_harmony_encoding(HarmonyEncodingName.HARMONY_GPT_OSS)
 
 
 def tokenized(row: Row, tokenizer: Any) -> dict[str, list[int]]:
     """A row as ids, and a mask that is 1 exactly on what the model is to write."""
     ids: list[int] = []
     mask: list[int] = []
-    for trained, text in _runs(row.pieces):
+    for trained, text in joined(row.pieces):
         piece = tokenizer(text, add_special_tokens=False)["input_ids"]
         ids += piece
         mask += [int(trained)] * len(piece)
     return {"input_ids": ids, "completion_mask": mask}
 
 
-def _runs(pieces: Sequence[Segment]) -> list[tuple[bool, str]]:
-    """Neighbouring pieces of a kind joined; runs meet at special tokens, so ids equal the whole text's."""
-    runs: list[tuple[bool, str]] = []
-    for piece in pieces:
-        if runs and runs[-1][0] == piece.trained:
-            runs[-1] = (piece.trained, runs[-1][1] + piece.text)
-        else:
-            runs.append((piece.trained, piece.text))
-    return runs
+def joined(pieces: Iterable[Segment]) -> list[tuple[bool, str]]:
+    """Neighbouring pieces as one, trained or not; these meet at special tokens, so no token spans two."""
+    groups = groupby(pieces, key=lambda piece: piece.trained)
+    return [(trained, "".join(piece.text for piece in group)) for trained, group in groups]
 
 
 def to_dataset(rows: Sequence[Row], tokenizer: Any) -> Dataset:

@@ -32,8 +32,10 @@ from envs.retail.tasks import Task
 from envs.world import World
 from pipeline.checkpoints import FINISHED, get_last_checkpoint, keep_newest, put_weights, trained_to_the_end
 from pipeline.config import Config, from_command_line
-from pipeline.grpo_rewards import Reward, episode_reward, shuffled
-from pipeline.grpo_rollouts import customer_rollouts, serve, validation
+from pipeline.grpo_rewards import Reward, episode_reward, weights_of
+from pipeline.grpo_rewards import shuffled as shuffled
+from pipeline.grpo_rollouts import customer_rollouts, validation
+from pipeline.grpo_rollouts import serve as serve
 from pipeline.model import ModelError, load_model
 from pipeline.runs import run_folder
 from pipeline.task_sets import tasks_for
@@ -41,18 +43,6 @@ from pipeline.troubles import clear_errors
 
 if TYPE_CHECKING:
     from trl import GRPOConfig
-
-__all__ = [
-    "GRPOResult",
-    "build_grpo_trainer",
-    "curriculum",
-    "grpo_arguments",
-    "run_to_its_end",
-    "serve",
-    "shuffled",
-    "taken_up",
-    "train_grpo",
-]
 
 
 @dataclass(frozen=True)
@@ -237,6 +227,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not adapter.exists():
         parser.error(f"{adapter} is missing: run `python -m pipeline.sft --run {options.run}` first")
     with clear_errors(parser, ValueError, OSError):
+        weights_of(config.reward)  # a profile that there is not is refused before anything is loaded
         config.save(run / "grpo")
     with clear_errors(parser, ModelError, FileError):
         model, tokenizer = load_model(config, adapter)

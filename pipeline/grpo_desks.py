@@ -27,7 +27,6 @@ from envs.world import World
 from pipeline.episode import Episode, play_plan, play_turns
 from pipeline.harmony_parse import Vocabulary
 
-WAYS = ("customer", "tools", "plan")
 OVER = "Error: the conversation is over"
 
 

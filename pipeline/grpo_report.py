@@ -109,19 +109,18 @@ _ALSO = (
 def _share_of(episodes: Sequence[Episode]) -> str:
     solved = [float(episode.succeeded) for episode in episodes]
     low, high = interval(solved)
-    return f"{sum(solved) / len(solved):.1%}  [{low:.0%}, {high:.0%}]"
+    return f"{fmean(solved):.1%}  [{low:.0%}, {high:.0%}]"
 
 
 def _difference(before: Sequence[Episode], after: Sequence[Episode]) -> str:
     if [one.task.id for one in before] != [one.task.id for one in after]:
         raise ValueError("before and after must be the same tasks in the same order")
-    return points(
-        [float(new.succeeded) - float(old.succeeded) for old, new in zip(before, after, strict=True)]
-    )
+    return gain([one.succeeded for one in before], [one.succeeded for one in after])
 
 
-def points(differences: Sequence[float]) -> str:
-    """The mean of differences in percentage points, with its interval."""
+def gain(before: Sequence[bool], after: Sequence[bool]) -> str:
+    """How many more of the same tasks are solved, in percentage points, with the interval over tasks."""
+    differences = [float(new) - float(old) for old, new in zip(before, after, strict=True)]
     low, high = interval(differences)
     return f"{100 * fmean(differences):+.1f} points  [{100 * low:+.0f}, {100 * high:+.0f}]"
 
@@ -137,12 +136,9 @@ def reference_table(reference: Path = REFERENCE) -> Styler:
     for real in (run for run in runs if not run["shuffled"]):
         control = next(run for run in runs if run["shuffled"] and run["seed"] == real["seed"])
         solved = f"{fmean(real['before']):.0%}", f"{fmean(real['after']):.0%}"
-        rows.append((real["seed"], len(real["before"]), *solved, _points(real), _points(control)))
+        gains = [gain(run["before"], run["after"]) for run in (real, control)]
+        rows.append((real["seed"], len(real["before"]), *solved, *gains))
     return left_aligned(rows, ["seed", "tasks", "before", "after", "gain", "with shuffled rewards"])
-
-
-def _points(run: Mapping[str, Any]) -> str:
-    return points([float(new) - float(old) for old, new in zip(run["before"], run["after"], strict=True)])
 
 
 def plot_collapse(reference: Path = REFERENCE) -> Figure:

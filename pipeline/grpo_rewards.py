@@ -21,10 +21,10 @@ from pipeline.episode import Episode
 from pipeline.grpo_desks import Desk, account
 from pipeline.grpo_watch import episode_metrics
 from pipeline.harmony_parse import Vocabulary
-from pipeline.rewards import Breakdown, score
+from pipeline.rewards import Breakdown, check_profiles, score
 
 Reward = Callable[..., list[float | None]]
-SAMPLES = 2  # episodes of a step that are written down
+EVERY, SAMPLES = 5, 2  # of every fifth step, two episodes are written down; of all steps, what failed
 
 
 def weights_of(reward: Sequence[str]) -> dict[str, float]:
@@ -36,6 +36,7 @@ def weights_of(reward: Sequence[str]) -> dict[str, float]:
             weights[profile] = float(weight or 1)
         except ValueError as error:
             raise ValueError(f"reward {part!r} must look like outcome or outcome:2") from error
+    check_profiles(weights)
     return weights
 
 
@@ -48,15 +49,14 @@ class Scored:
     failure: str = ""
 
 
-def episode_reward(way: str, config: Config, tokenizer: Any, log: Path | None, every: int = 5) -> Reward:
+def episode_reward(way: str, config: Config, tokenizer: Any, log: Path | None) -> Reward:
     """The reward function for TRL.
 
     Args:
-        way: One of `grpo_desks.WAYS`.
+        way: "customer", "tools" or "plan": see pipeline/grpo_desks.py.
         config: Names the profiles and their weights.
         tokenizer: The model's.
-        log: Where sample episodes are written, one JSON line each; None: nowhere.
-        every: Steps between two samples.
+        log: Where sample episodes and failures are written, one JSON line each; None: nowhere.
     """
     vocabulary, weights = Vocabulary.of(tokenizer), weights_of(config.reward)
 
@@ -67,7 +67,7 @@ def episode_reward(way: str, config: Config, tokenizer: Any, log: Path | None, e
         ]
         for name, value in step_metrics(scored, config.num_generations).items():
             log_metric(name, value)
-        if log and trainer_state.global_step % every == 0:
+        if log:
             _write(log, trainer_state.global_step, scored, completion_ids, vocabulary)
         return [one.breakdown.total if one.breakdown else None for one in scored]
 
@@ -122,7 +122,8 @@ def _write(
     log: Path, step: int, scored: Sequence[Scored], ids: Sequence[Sequence[int]], vocabulary: Vocabulary
 ) -> None:
     chosen = [n for n, one in enumerate(scored) if one.failure]
-    chosen += [n for n in range(len(scored)) if n not in chosen][:SAMPLES]
+    if step % EVERY == 0:
+        chosen += [n for n in range(len(scored)) if n not in chosen][:SAMPLES]
     log.parent.mkdir(parents=True, exist_ok=True)
     for place in chosen:
         one = scored[place]

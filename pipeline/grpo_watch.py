@@ -10,7 +10,7 @@ falls is reported as what it usually is: a reward being fooled.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -46,7 +46,7 @@ def episode_metrics(episodes: Sequence[Episode]) -> dict[str, float]:
     }
 
 
-def _share(truths: Any) -> float:
+def _share(truths: Iterable[bool]) -> float:
     truths = list(truths)
     return sum(truths) / len(truths) if truths else 0.0
 
@@ -74,9 +74,7 @@ def reward_is_fooled(rewards: Points, validation: Points, fall: float = 0.1) -> 
     )
 
 
-def watch(
-    play: Callable[[], Sequence[Episode]], every: int, patience: int, best: Path, say: Any = print
-) -> Any:
+def watch(play: Callable[[], Sequence[Episode]], every: int, patience: int, best: Path) -> Any:
     """The callback; `attach` it to the trainer, which has to write its logs.
 
     Args:
@@ -84,7 +82,6 @@ def watch(
         every: Steps between two validations; one comes before the first step.
         patience: Validations without a better success before training stops.
         best: Where the best adapter is kept.
-        say: Where warnings go.
     """
     from transformers import Trainer, TrainerCallback
     from transformers.trainer_callback import ExportableState
@@ -95,7 +92,7 @@ def watch(
         def __init__(self):
             self.seen: list[tuple[int, float]] = []  # success on validation by step
             self.rewards: list[tuple[int, float]] = []
-            self.waited, self.warned, self.busy = 0, False, False
+            self.waited, self.warned = 0, False
 
         def attach(self, trainer: Any) -> None:
             trainers.append(trainer)
@@ -110,11 +107,12 @@ def watch(
                 self._validate(state, control)
 
         def on_log(self, args, state, control, logs=None, **kwargs):
-            if self.busy or not logs or "reward" not in logs:
+            if not logs or "loss" not in logs:  # not a step's, but a validation's or the last word of all
                 return
-            if not all(math.isfinite(logs.get(name, 0.0)) for name in ("loss", "grad_norm", "reward")):
+            if not all(_is_number(logs.get(name, 0.0)) for name in ("loss", "grad_norm", "reward")):
                 raise LossIsNaN(_broken(state.global_step, Path(args.output_dir)))
-            self.rewards.append((state.global_step, logs["reward"]))
+            if "reward" in logs:  # with several updates to a batch, only the first has one
+                self.rewards.append((state.global_step, logs["reward"]))
             if state.global_step % every == 0:
                 self._validate(state, control)
 
@@ -127,20 +125,25 @@ def watch(
             if improved and state.is_world_process_zero:
                 with whole_folder(best) as folder:
                     trainers[0].accelerator.unwrap_model(trainers[0].model).save_pretrained(str(folder))
-            self.busy = True  # this log is ours: not to be counted as one of training
-            Trainer.log(trainers[0], metrics)
-            self.busy = False
+            Trainer.log(trainers[0], metrics)  # TRL's own would add, and forget, what the step has measured
             warning = reward_is_fooled(self.rewards, self.seen)
             if warning and not self.warned:
                 self.warned = True
-                say(warning)
+                print(warning)
             if self.waited >= patience:
                 control.should_training_stop = True
 
     return Watch()
 
 
+def _is_number(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)  # None: TRL's mean of nothing but NaN
+
+
 def _broken(step: int, output: Path) -> str:
     last = get_last_checkpoint(output)
     where = f"the last good checkpoint is {last}" if last else "no checkpoint was written yet"
-    return f"loss, gradient or reward is not a number at step {step}; {where}; lower grpo_learning_rate"
+    return (
+        f"loss, gradient or reward is not a number at step {step}; {where}; lower grpo_learning_rate, or, if "
+        "failures/reward is not 0, see in episodes.jsonl why nothing could be scored"
+    )

@@ -10,30 +10,22 @@ imports it, and says so when something else was faster. What cannot work is refu
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from pipeline.checkpoints import damaged
-from pipeline.config import PROFILES, Config, with_changes
+from pipeline.config import Config, with_changes
 from pipeline.harmony_chat import RESPONSE_TEMPLATE, chat_template
-from pipeline.tiny.base import FOLDER as TINY_BASE
-from pipeline.tiny.tokenizer import prompt_fingerprint
+from pipeline.model_source import ModelError, check_adapter_folder, resolve_source, with_local_base
+from pipeline.runs import ROOT
 
-ROOT = Path(__file__).parents[1]
 STOPS = ("<|return|>", "<|call|>", "<|endoftext|>")
 # GiB a GPU must have free to train the model, by name and whether it is loaded in 4 bits (Unsloth's figures).
 _MEMORY = {("gpt-oss-20b", True): 14, ("gpt-oss-20b", False): 44, ("gpt-oss-120b", True): 65}
 _PATCHED = ("transformers", "trl", "peft")
-
-
-class ModelError(RuntimeError):
-    """A model that cannot be loaded as asked; the message names the way out."""
 
 
 def load_model(config: Config, adapter: Path | None = None) -> tuple[Any, Any]:
@@ -44,13 +36,7 @@ def load_model(config: Config, adapter: Path | None = None) -> tuple[Any, Any]:
         adapter: A stage's adapter to go on from; without one, a new adapter on the config's model.
     """
     if adapter is not None:
-        if not adapter.is_dir():
-            raise ModelError(f"there is no adapter in {adapter}: run the warm-up with the same RUN first")
-        if damage := damaged(adapter):
-            raise ModelError(
-                f"the adapter in {adapter} cannot be used: {damage}; bring the folder back from a copy, or "
-                f"remove {adapter.parent} and train again"
-            )
+        check_adapter_folder(adapter)
         config = with_changes(config, model=str(adapter))
     on_gpu = _gpu_for(config)
     source = resolve_source(config)
@@ -58,12 +44,10 @@ def load_model(config: Config, adapter: Path | None = None) -> tuple[Any, Any]:
     from unsloth import FastLanguageModel
 
     with tempfile.TemporaryDirectory() as scratch:
-        model, tokenizer = _from_pretrained(
-            FastLanguageModel, config, _with_local_base(source, scratch), on_gpu
-        )
+        source = with_local_base(source, scratch)
+        model, tokenizer = _from_pretrained(FastLanguageModel, config, source, on_gpu)
     if not config.full_finetuning:
         model = _with_adapter(FastLanguageModel, model, config, on_gpu)
-        _check_adapter(model, config)
     prepare_tokenizer(tokenizer, config)
     prepare_generation(model, tokenizer)
     return model, tokenizer
@@ -104,10 +88,12 @@ def _gpu_for(config: Config) -> bool:
 def check_memory(config: Config, free: float, total: float) -> None:
     """Refuse a model that does not fit into so many free GiB, with the next smaller setting."""
     name = config.model.rsplit("/", 1)[-1].removesuffix("-unsloth-bnb-4bit")
-    need = _MEMORY.get((name, config.load_in_4bit), 0)
+    need = _MEMORY.get((name, _in_4bit(config)), 0)
     if free >= need:
         return
-    if not config.load_in_4bit:
+    if config.full_finetuning:
+        smaller = "full_finetuning=False"
+    elif not config.load_in_4bit:
         smaller = "load_in_4bit=True"
     elif "120b" in config.model:
         smaller = 'model="unsloth/gpt-oss-20b"'
@@ -121,71 +107,8 @@ def check_memory(config: Config, free: float, total: float) -> None:
     )
 
 
-def resolve_source(config: Config) -> str:
-    """The model's folder or hub name, checked as far as that is possible without loading it."""
-    local = next((path for path in (Path(config.model), ROOT / config.model) if path.is_dir()), None)
-    if local is None:
-        if config.model.startswith((".", "/", "data/", "outputs/")):
-            hint = "; run `make tiny-base`" if Path(config.model).name == TINY_BASE.name else ""
-            raise ModelError(f"there is no model in {config.model}{hint}")
-        return config.model
-    if (local / "adapter_config.json").exists():
-        _check_base(local, config)
-    elif not (local / "config.json").exists():
-        raise ModelError(
-            f"{local} holds neither config.json nor adapter_config.json: name the model's own folder"
-        )
-    else:
-        _check_fingerprint(local)
-    return str(local)
-
-
-def _check_base(adapter: Path, config: Config) -> None:
-    """Refuse an adapter that was trained on another base than the profile's."""
-    trained_on = _recorded_base(adapter)
-    tiny, expected = (
-        Path(trained_on).name == TINY_BASE.name,
-        PROFILES[config.profile].get("model", "data/tiny_base"),
-    )
-    if tiny != (config.profile == "tiny"):
-        raise ModelError(
-            f"the adapter in {adapter} was trained on {trained_on}, but profile {config.profile!r} uses "
-            f"{expected}; use {'profile=' + repr('tiny') if tiny else 'a GPU profile'}, or another adapter"
-        )
-    if tiny:
-        _check_fingerprint(TINY_BASE)
-        mine, base = adapter / "tokenizer.json", TINY_BASE / "tokenizer.json"
-        if mine.exists() and json.loads(mine.read_text())["model"] != json.loads(base.read_text())["model"]:
-            raise ModelError(f"the adapter in {adapter} was trained on an earlier tiny base; train it again")
-
-
-def _check_fingerprint(folder: Path) -> None:
-    """Refuse a tiny base that was made for another prompt than today's."""
-    made_for = json.loads((folder / "config.json").read_text()).get("prompt_fingerprint")
-    if made_for and made_for != prompt_fingerprint():
-        raise ModelError(
-            f"{folder} was made for another policy or other tools than today's; run `make tiny-base`"
-        )
-
-
-def _recorded_base(adapter: Path) -> str:
-    return str(json.loads((adapter / "adapter_config.json").read_text())["base_model_name_or_path"])
-
-
-def _with_local_base(source: str, scratch: str) -> str:
-    """An adapter that names the tiny base where another machine had it, renamed to where it is here."""
-    adapter = Path(source)
-    if not (adapter / "adapter_config.json").exists():
-        return source
-    base = _recorded_base(adapter)
-    if Path(base).name != TINY_BASE.name or Path(base).is_dir():
-        return source
-    copy = Path(shutil.copytree(adapter, Path(scratch) / "adapter"))
-    settings = json.loads((copy / "adapter_config.json").read_text())
-    (copy / "adapter_config.json").write_text(
-        json.dumps(settings | {"base_model_name_or_path": str(TINY_BASE)})
-    )
-    return str(copy)
+def _in_4bit(config: Config) -> bool:
+    return config.load_in_4bit and not config.full_finetuning
 
 
 def _import_unsloth() -> None:
@@ -207,7 +130,7 @@ def _from_pretrained(loader: Any, config: Config, source: str, on_gpu: bool) -> 
     settings: dict[str, Any] = {
         "model_name": source,
         "max_seq_length": config.max_seq_length,
-        "load_in_4bit": config.load_in_4bit and not config.full_finetuning,
+        "load_in_4bit": _in_4bit(config),
         "full_finetuning": config.full_finetuning,
         "offload_embedding": config.offload_embedding,
         "random_state": config.seed,
@@ -241,7 +164,7 @@ def _with_adapter(loader: Any, model: Any, config: Config, on_gpu: bool) -> Any:
         settings["target_parameters"] = list(config.lora_parameters)
     if config.modules_to_save:
         settings["modules_to_save"] = list(config.modules_to_save)
-    return loader.get_peft_model(
+    adapted = loader.get_peft_model(
         model,
         r=config.lora_rank,
         lora_alpha=config.lora_alpha,
@@ -251,6 +174,8 @@ def _with_adapter(loader: Any, model: Any, config: Config, on_gpu: bool) -> Any:
         random_state=config.seed,
         **settings,
     )
+    _check_adapter(adapted, config)
+    return adapted
 
 
 def _check_adapter(model: Any, config: Config) -> None:
@@ -258,7 +183,7 @@ def _check_adapter(model: Any, config: Config) -> None:
     adapted = adapted_modules(model)
     asked = (*config.lora_targets, *config.lora_parameters, *config.modules_to_save)
     missing = [name for name in asked if not any(one.endswith(name.rsplit(".", 1)[-1]) for one in adapted)]
-    if missing and not Path(config.model).joinpath("adapter_config.json").exists():
+    if missing:
         raise ModelError(f"the model has no {', '.join(missing)} to adapt; adapted are {', '.join(adapted)}")
 
 

@@ -20,7 +20,7 @@ examples that the tests read and check; the counting is done once an episode, in
 """  # noqa: E501 (a table)
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from envs.retail.tasks import Action, Task
@@ -216,12 +216,17 @@ def score(
         normalise: Divide each profile by the best the task allows, so that long tasks do not dominate.
         switches: ToolRL's, for the profile `toolrl`.
     """
-    known = dict.fromkeys((*COUNTED, *PROFILES))  # COUNTED may have been given one more: docs/rewards.md
-    if unknown := sorted(set(weights) - set(known)):
-        raise ValueError(f"no reward profile {unknown[0]!r}; there are {', '.join(known)}")
+    check_profiles(weights)
     terms = [term for profile in weights for term in _terms(profile, episode, switches)]
     best = {p: best_score(p, episode.task, switches) if normalise else 1.0 for p in weights}
     return Breakdown(tuple(terms), dict(weights), best)
+
+
+def check_profiles(names: Iterable[str]) -> None:
+    """Refuse the name of a profile that there is not."""
+    known = dict.fromkeys((*COUNTED, *PROFILES))  # COUNTED may have been given one more: docs/rewards.md
+    if unknown := sorted(set(names) - set(known)):
+        raise ValueError(f"no reward profile {unknown[0]!r}; there are {', '.join(known)}")
 
 
 def _terms(profile: str, episode: Episode, switches: Switches) -> list[Term]:

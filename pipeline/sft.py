@@ -65,7 +65,7 @@ def sft_arguments(config: Config, run: Path, **changes: Any) -> SFTConfig:
     import torch
     from trl import SFTConfig
 
-    os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(run / "tensorboard" / "sft"))
+    os.environ["TENSORBOARD_LOGGING_DIR"] = str(run / "tensorboard" / "sft")
     cpu = not torch.cuda.is_available()
     settings: dict[str, Any] = {
         "output_dir": str(run / "sft"),
@@ -193,29 +193,16 @@ def train_sft(
         raise ValueError(f"{lost} rows are longer than max_length={arguments.max_length}; drop them first")
     for callback in callbacks:
         trainer.add_callback(callback)
-    last = get_last_checkpoint(output)
-    start = perf_counter()
-    history = trained_to_the_end(trainer, last)
-    return _saved(model, tokenizer, output, history, last, perf_counter() - start)
-
-
-def _saved(
-    model: Any,
-    tokenizer: Any,
-    output: Path,
-    history: list[dict[str, float]],
-    last: str | None,
-    seconds: float,
-) -> SFTResult:
+    last, start = get_last_checkpoint(output), perf_counter()
+    record = {
+        "history": trained_to_the_end(trainer, last),
+        "resumed_from": last,
+        "trainable": sum(p.numel() for p in model.parameters() if p.requires_grad),
+        "seconds": round(perf_counter() - start, 1),
+    }
     with whole_folder(output / "adapter") as adapter:
         model.save_pretrained(str(adapter))
         tokenizer.save_pretrained(str(adapter))
-    record = {
-        "history": history,
-        "resumed_from": last,
-        "trainable": sum(p.numel() for p in model.parameters() if p.requires_grad),
-        "seconds": round(seconds, 1),
-    }
     with whole_file(output / FINISHED) as out:
         json.dump(record, out)
     return SFTResult(adapter=output / "adapter", **record)

@@ -6,6 +6,7 @@ time_shop(Shop.load(), task)   # a table of median microseconds
 from __future__ import annotations
 
 from collections.abc import Callable
+from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,9 @@ def time_shop(shop: Shop, task: Task, repetitions: int = 200) -> pd.DataFrame:
     for action in task.gold_actions:
         operations.setdefault(action.name, _fresh_call(shop, action))
     operations["gold episode and reward"] = lambda: _gold_episode(env)
-    rows = [(name, *_median(operation, repetitions)) for name, operation in operations.items()]
+    rows = [
+        (name, _microseconds(operation, repetitions), repetitions) for name, operation in operations.items()
+    ]
     return pd.DataFrame(rows, columns=["operation", "microseconds", "n"])
 
 
@@ -42,11 +45,10 @@ def _gold_episode(env: RetailEnv) -> None:
     env.step(Action(RESPOND, {"content": "Done. " + " ".join(env.task.outputs)}))
 
 
-def _median(operation: Callable[[], object], repetitions: int) -> tuple[float, int]:
+def _microseconds(operation: Callable[[], object], repetitions: int) -> float:
     times = []
     for _ in range(repetitions + 5):
         start = perf_counter()
         operation()
         times.append(perf_counter() - start)
-    times = sorted(times[5:])  # the first few fill caches
-    return times[len(times) // 2] * 1e6, repetitions
+    return median(times[5:]) * 1e6  # the first few fill caches

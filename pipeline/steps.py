@@ -113,12 +113,19 @@ def gold_steps(shop: World, tasks: Iterable[Task], *, mode: Mode = "agent", **st
     """Every step of the tasks' demonstrations as a prompt and the right answer; `style` as in `sft_rows`."""
     by_id = {task.id: task for task in tasks}
     rows, _ = sft_rows(
-        shop, by_id.values(), mode=mode, tokenizer=_CHARACTERS, max_length=10**9, rows="step", **style
+        shop, by_id.values(), mode=mode, tokenizer=_characters, max_length=10**9, rows="step", **style
     )
     return [_gold_step(row, by_id[row.task_id], mode) for row in rows]
 
 
-def _CHARACTERS(text: str, add_special_tokens: bool = False) -> dict[str, str]:
+def held_out_steps(shop: World, config: Config, count: int) -> list[GoldStep]:
+    """The steps of the first test tasks of a config, whose customers no training has met."""
+    tasks = tasks_for(shop, config, "test", count)
+    style = {"effort": config.effort, "date": config.date, "thoughts": config.thoughts}
+    return gold_steps(shop, tasks, mode=config.mode, **style)
+
+
+def _characters(text: str, add_special_tokens: bool = False) -> dict[str, str]:
     return {"input_ids": text}  # lengths do not matter here: nothing is dropped
 
 
@@ -187,6 +194,8 @@ def judge(step: GoldStep, ids: Sequence[int], vocabulary: Vocabulary) -> StepRes
     if step.kind == SPEAK:
         return StepResult(step, text, spoke, reason, float(spoke), float(spoke))
     ok = ok and not spoke
+    if not step.calls:  # of a plan that does nothing, only the same is right
+        return StepResult(step, text, ok, reason, float(ok and not written), float(ok and not written))
     pairs = list(zip(step.calls, written, strict=False))
     names = sum(gold.name == call.name for gold, call in pairs) / len(step.calls)
     return StepResult(step, text, ok, reason, names, sum(g == c for g, c in pairs) / len(step.calls))
@@ -195,10 +204,3 @@ def judge(step: GoldStep, ids: Sequence[int], vocabulary: Vocabulary) -> StepRes
 def _mean(values: Iterable[float]) -> float:
     values = list(values)
     return sum(values) / len(values) if values else float("nan")
-
-
-def held_out_steps(shop: World, config: Config, count: int) -> list[GoldStep]:
-    """The steps of the first test tasks of a config, whose customers no training has met."""
-    tasks = tasks_for(shop, config, "test", count)
-    style = {"effort": config.effort, "date": config.date, "thoughts": config.thoughts}
-    return gold_steps(shop, tasks, mode=config.mode, **style)

@@ -19,7 +19,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from envs.retail.files import read_json, whole_file
-from pipeline.grpo_report import points
+from pipeline.grpo_report import gain
 from pipeline.intervals import interval
 from pipeline.report import left_aligned, new_figure
 from pipeline.runs import execute
@@ -87,8 +87,9 @@ def _run_cell(notebook: Path, folder: Path, parameters: Mapping[str, Any]) -> No
     try:
         execute(notebook, folder / notebook.name, {**parameters, "RUN": str(folder.resolve())})
     except Exception as error:  # whatever it is: the other cells are still worth running
+        said = str(error).strip() or type(error).__name__
         with whole_file(folder / FAILED) as out:
-            json.dump({"error": getattr(error, "evalue", "") or str(error).strip().splitlines()[-1]}, out)
+            json.dump({"error": getattr(error, "evalue", "") or said.splitlines()[-1]}, out)
 
 
 def _result(notebook: Path, folder: Path, settings: Settings) -> CellResult:
@@ -111,9 +112,8 @@ def ranking(results: Sequence[CellResult]) -> Styler:
             rows.append(("failed", one.name, one.error[:80], "", ""))
             continue
         low, high = interval(one.after)
-        gain = points([float(new) - float(old) for old, new in zip(one.before, one.after, strict=True)])
         solved = f"{fmean(one.after):.1%}  [{low:.0%}, {high:.0%}] of {len(one.after)}"
-        rows.append((place, one.name, solved, gain, f"{one.seconds:.0f} s"))
+        rows.append((place, one.name, solved, gain(one.before, one.after), f"{one.seconds:.0f} s"))
     return left_aligned(rows, ["", "settings", "tasks solved after", "gain", "training"])
 
 

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
 
 LOSSES = Panel("loss per trained token", ("loss", "eval_loss"))
-_RATES = (
-    ("valid call", "valid_rate", "calls"),
-    ("right action", "name_accuracy", "calls"),
-    ("right arguments", "argument_accuracy", "calls"),
+_RATES = (  # what a row is called, the report's rate, and what of each step it is made of
+    ("valid call", "valid_rate", "valid"),
+    ("right action", "name_accuracy", "names"),
+    ("right arguments", "argument_accuracy", "arguments"),
 )
 
 
@@ -56,31 +56,26 @@ def plot_losses(losses: pd.DataFrame) -> Axes:
 def before_after_table(before: StepReport, after: StepReport) -> Styler:
     """The rates of the same steps before and after training, with 95 % intervals over tasks."""
     rows = [
-        (name, before.rates()[of], *(_with_interval(report, rate) for report in (before, after)))
-        for name, rate, of in _RATES
+        (name, before.rates()["calls"], *(_with_interval(report, rate, part) for report in (before, after)))
+        for name, rate, part in _RATES
     ]
     return left_aligned(rows, ["", "n", "before", "after"])
 
 
-def _with_interval(report: StepReport, rate: str) -> str:
-    low, high = interval_over_tasks(report, rate)
+def _with_interval(report: StepReport, rate: str, part: str) -> str:
+    low, high = _interval_over_tasks(report, part)
     return f"{getattr(report, rate):.1%}  [{low:.0%}, {high:.0%}]"
 
 
-def interval_over_tasks(report: StepReport, rate: str) -> tuple[float, float]:
+def _interval_over_tasks(report: StepReport, part: str) -> tuple[float, float]:
     """95 % interval of a rate, drawn over tasks: steps of one task stand or fall together."""
     import numpy as np
 
     totals: dict[str, list[float]] = {}
     for result in report.results:
         if result.step.kind != SPEAK:
-            value = {
-                "valid_rate": result.valid,
-                "name_accuracy": result.names,
-                "argument_accuracy": result.arguments,
-            }[rate]
             total = totals.setdefault(result.step.task_id, [0.0, 0.0])
-            total[0] += value
+            total[0] += getattr(result, part)
             total[1] += 1
     _, low, high = ratio_intervals(np.array(list(totals.values())).reshape(len(totals), 1, 2))
     return float(low[0]), float(high[0])

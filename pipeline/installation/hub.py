@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.config import Config
-from pipeline.model import ModelError, resolve_source
+from pipeline.model_source import ModelError, resolve_source
 
 _TRUE = {"1", "ON", "YES", "TRUE"}  # what the hub's own client takes for a yes
 

@@ -5,8 +5,6 @@ wrong number; the trainer, its masks and its rendering are the real ones.
 """
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,7 +12,8 @@ import pytest
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
 ROOT = Path(__file__).parents[2]
-sys.path.append(str(ROOT / "tests" / "docs"))
+sys.path += [str(ROOT / "tests" / "docs"), str(ROOT / "tests" / "model")]
+from fresh_process import run_alone  # noqa: E402 (its folder comes first)
 from metrics_page import LOGGED_BY_HAND, TOOLS, explained_of  # noqa: E402 (its folder comes first)
 
 _STEP = """
@@ -26,31 +25,22 @@ from pipeline.config import resolve
 from pipeline.model import load_model
 config = resolve("tiny", environ={}, num_generations=2, grpo_batch_size=4, grpo_accumulation=1)
 model, tokenizer = load_model(config)
+from by_heart import episodes_trained, trained_words, turn_after, turns_by_history
 from envs.gsm8k.synthetic import generate
+from pipeline.datasets import joined
 from pipeline.gsm8k import answer_rows, build_gsm8k_trainer
 from pipeline.grpo import grpo_arguments
 problems = list(islice(generate(seed=1), 2))
 turns, wanted = {}, []
 for row in answer_rows(problems, calculator=calculator):
-    runs = []
-    for piece in row.pieces:
-        if not runs or runs[-1][0] != piece.trained:
-            runs.append([piece.trained, ""])
-        runs[-1][1] += piece.text
-    history = ""
-    for trained, words in runs:
-        if trained:
-            turns[history] = words
-        history += words
-    wanted.append([words for trained, words in runs if trained])
+    turns |= turns_by_history(row.pieces)
+    wanted.append(trained_words(joined(row.pieces)))
 written = 0
 def write(ids, *_, **__):
     global written
     made = []
     for one in ids:
-        history = tokenizer.decode(one)
-        assert history in turns, "rendered otherwise than in the warm-up: " + history[-300:]
-        words = turns[history]
+        words = turn_after(turns, tokenizer.decode(one))
         if words.endswith("<|return|>"):
             written += 1
             words = words if written % 2 else words.replace("<|return|>", "1<|return|>")
@@ -59,37 +49,16 @@ def write(ids, *_, **__):
 arguments = grpo_arguments(config, folder, max_steps=1, save_strategy="no", report_to=[])
 trainer = build_gsm8k_trainer(model, tokenizer, problems, arguments, calculator=calculator)
 trainer._generate_single_turn = write
-seen = []
-compute = trainer.compute_loss
-def look(model, inputs, *arguments, **named):
-    mask = inputs["completion_mask"] * inputs.get("tool_mask", inputs["completion_mask"])
-    for ids, kept in zip(inputs["completion_ids"].tolist(), mask.tolist()):
-        runs = []
-        for token, trained in zip(ids, kept):
-            if trained:
-                if not runs or not before:
-                    runs.append([])
-                runs[-1].append(token)
-            before = trained
-        seen.append([tokenizer.decode(tokens) for tokens in runs])
-    return compute(model, inputs, *arguments, **named)
-trainer.compute_loss = look
+seen = episodes_trained(trainer, tokenizer)
 trainer.train()
 log = [line for line in trainer.state.log_history if "reward" in line][0]
-print(json.dumps({"seen": seen, "wanted": wanted, "log": log}))
+print(json.dumps({"seen": [*map(trained_words, seen)], "wanted": wanted, "log": log}))
 """
 
 
 @pytest.mark.parametrize("way", ["calculator", "alone"])
 def test_a_step_pays_right_answers_and_trains_the_agents_words_only(way, tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", _STEP, way, str(tmp_path)],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
+    done = run_alone(_STEP, way, str(tmp_path))
     assert done.returncode == 0, done.stderr[-3000:]
     told = json.loads(done.stdout.splitlines()[-1])
     right = [one for one in told["seen"] if one in told["wanted"]]

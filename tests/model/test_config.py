@@ -83,7 +83,9 @@ def test_the_stronger_setting_wins():
     environ = {PREFIX + "SFT_LEARNING_RATE": "1e-3", PREFIX + "SEED": "1", "HOME": "/"}
     config = resolve("tiny", environ=environ, seed=2)
     assert (config.sft_learning_rate, config.seed) == (1e-3, 2)
-    assert resolve("auto", environ={PREFIX + "PROFILE": "gpu80"}).profile == "gpu80"
+    elsewhere = {PREFIX + "PROFILE": "gpu80"}
+    assert resolve("auto", environ=elsewhere).profile == "gpu80"
+    assert resolve("tiny", environ=elsewhere) == resolve("tiny", environ=NO_ENVIRONMENT)
     assert resolve("tiny", environ=NO_ENVIRONMENT, seed=None).seed == Config().seed
 
 
@@ -92,10 +94,14 @@ def test_the_stronger_setting_wins():
     [
         ({"lora_rnk": 3}, "did you mean 'lora_rank'"),
         ({"mode": "agnet"}, "use one of agent, plan"),
+        ({"effort": "hihg"}, "use one of low, medium, high"),
+        ({"rows": "steps"}, "use one of step, episode"),
+        ({"grpo_way": "tool"}, "use one of customer, tools"),
         ({"sft_epochs": "many"}, "float expected"),
         ({"load_in_4bit": "maybe"}, "bool expected"),
         ({"lora_rank": 0}, "at least 1"),
         ({"lora_rank": 1.5}, "int expected"),
+        ({"grpo_max_steps": float("inf")}, "int expected"),
         ({"max_seq_length": 2048}, "set max_seq_length to 4,180 or more"),
     ],
 )
@@ -144,18 +150,12 @@ class _Loader:
         return None, None
 
 
-def _torch_with(name: str, gigabytes: int) -> SimpleNamespace:
-    properties = SimpleNamespace(name=name, total_memory=gigabytes * 2**30, major=9)
-    cuda = SimpleNamespace(is_available=lambda: True, get_device_properties=lambda _: properties)
-    return SimpleNamespace(cuda=cuda)
-
-
 @pytest.mark.parametrize(
     ("gpu", "gigabytes", "profile", "offloaded"),
     [("NVIDIA GB10", 119, "spark", False), ("NVIDIA H100 80GB HBM3", 79, "gpu80", True)],
 )
 def test_the_embedding_stays_where_it_is_on_unified_memory(monkeypatch, gpu, gigabytes, profile, offloaded):
-    monkeypatch.setitem(sys.modules, "torch", _torch_with(gpu, gigabytes))
+    machine(monkeypatch, gpu, gigabytes, major=9)
     config = resolve("auto", environ=NO_ENVIRONMENT)
     assert (config.profile, config.offload_embedding) == (profile, offloaded)
     loader = _Loader()

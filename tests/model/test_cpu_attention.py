@@ -1,23 +1,9 @@
 """The fused attention with sinks gives what transformers' own gives, forward and backward."""
 
 import pytest
+from small_models import build
 
 pytestmark = pytest.mark.torch
-
-SMALL = {
-    "vocab_size": 60,
-    "hidden_size": 32,
-    "intermediate_size": 16,
-    "num_hidden_layers": 2,
-    "layer_types": ["sliding_attention", "full_attention"],
-    "sliding_window": 8,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "head_dim": 16,
-    "num_local_experts": 2,
-    "num_experts_per_tok": 1,
-    "max_position_embeddings": 128,
-}
 
 
 @pytest.fixture(scope="module")
@@ -27,16 +13,7 @@ def torch():
 
 @pytest.fixture(scope="module")
 def model(torch):
-    from transformers import GptOssConfig, GptOssForCausalLM
-
-    torch.manual_seed(0)
-    model = GptOssForCausalLM(
-        GptOssConfig(**SMALL, rope_parameters={"rope_type": "default", "rope_theta": 1e4})
-    )
-    with torch.no_grad():
-        for layer in model.model.layers:
-            layer.self_attn.sinks.normal_()  # transformers leaves them as they are: uninitialised
-    return model
+    return build("gpt_oss", 60, intermediate_size=16, initializer_range=0.02).train()
 
 
 def run(model, attention: str, ids, mask):

@@ -5,18 +5,15 @@ trainer, its masks and its rendering are the real ones.
 """
 
 import json
-import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
-from fresh_process import run_alone
+from adapters import distance, weights_in
+from fresh_process import ROOT, kill_once_there, run_alone
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
-ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "tests" / "docs"))
 from metrics_page import LOGGED_BY_HAND, TOOLS, explained_of, unpaid  # noqa: E402 (its folder comes first)
 
@@ -29,8 +26,9 @@ from pipeline.model import load_model
 config = resolve("tiny", environ={}, mode="plan" if way == "plan" else "agent", num_generations=2,
     grpo_way=way if way != "plan" else "customer", grpo_batch_size=4, grpo_accumulation=1)
 model, tokenizer = load_model(config)
+from by_heart import episodes_trained, turn_after, turns_by_history
 from envs.retail.database import Shop
-from pipeline.datasets import plannable_actions, system_messages
+from pipeline.datasets import joined, plannable_actions, system_messages
 from pipeline.demonstrations import demonstrate
 from pipeline.grpo import build_grpo_trainer, grpo_arguments
 from pipeline.harmony import Call, Final, User, segments
@@ -44,21 +42,12 @@ for task in tasks:
         talk = [User(task.query), Final(render_plan(plannable_actions(task)))]
     else:
         talk = demonstrate(shop, task).messages
-    runs = []
-    for piece in segments([*system_messages(config.mode), *talk]):
-        if not runs or runs[-1][0] != piece.trained:
-            runs.append([piece.trained, ""])
-        runs[-1][1] += piece.text
-    history = ""
-    for trained, words in runs:
-        if trained:
-            turns[history] = words
-        history += words
-    expected.append({"trained": [w for t, w in runs if t], "told": [w for t, w in runs[1:] if not t]})
+    pieces = segments([*system_messages(config.mode), *talk])
+    turns |= turns_by_history(pieces)
+    expected.append(joined(pieces)[1:])  # after the prompt
 
 def gold(history):
-    assert history in turns, "rendered otherwise than in the warm-up: " + history[-300:]
-    return tokenizer(turns[history], add_special_tokens=False)["input_ids"]
+    return tokenizer(turn_after(turns, history), add_special_tokens=False)["input_ids"]
 
 arguments = grpo_arguments(config, folder, max_steps=1, save_strategy="no", report_to=[])
 trainer = build_grpo_trainer(model, tokenizer, shop, config, arguments, tasks=tasks)
@@ -71,22 +60,7 @@ if way == "customer":
     local_agent.LocalAgent.write = write
 else:
     trainer._generate_single_turn = lambda ids, *_, **__: ([gold(tokenizer.decode(one)) for one in ids], None)
-seen = []
-compute = trainer.compute_loss
-def look(model, inputs, *arguments, **named):
-    mask = inputs["completion_mask"] * inputs.get("tool_mask", inputs["completion_mask"])
-    rows = (inputs["completion_ids"], mask, inputs["completion_mask"])
-    for ids, kept, real in zip(*(row.tolist() for row in rows)):
-        runs = []
-        for token, trained, there in zip(ids, kept, real):
-            if there:
-                if not runs or runs[-1][0] != trained:
-                    runs.append([trained, []])
-                runs[-1][1].append(token)
-        words = [[trained, tokenizer.decode(tokens)] for trained, tokens in runs]
-        seen.append({"trained": [w for t, w in words if t], "told": [w for t, w in words if not t]})
-    return compute(model, inputs, *arguments, **named)
-trainer.compute_loss = look
+seen = episodes_trained(trainer, tokenizer)
 trainer.train()
 log = [line for line in trainer.state.log_history if "reward" in line][0]
 print(json.dumps({"seen": seen, "expected": expected, "log": log}))
@@ -100,8 +74,8 @@ def test_only_the_agents_own_words_are_trained_and_gold_earns_everything(way, tm
     told = json.loads(done.stdout.splitlines()[-1])
     expected = [one for one in told["expected"] for _ in range(2)]  # two episodes of each task
     assert sorted(map(json.dumps, told["seen"])) == sorted(map(json.dumps, expected))
-    assert all("<|start|>functions." in "".join(one["told"]) for one in told["seen"]) == (way != "plan")
-    assert not any("<|start|>functions." in words for one in told["seen"] for words in one["trained"])
+    answers = [[own for own, words in one if "<|start|>functions." in words] for one in told["seen"]]
+    assert all(bool(one) == (way != "plan") and not any(one) for one in answers), "and not trained"
     log = told["log"]
     assert log["task_success_rate"] == log["tool_parse_success_rate"] == 1.0
     assert log["reward"] == pytest.approx(3.0)  # tool_level at its best, and twice the outcome
@@ -132,10 +106,6 @@ model.save_pretrained(run / "last")
 """
 
 
-def _command(run: Path) -> list[str]:
-    return [sys.executable, "-c", _RUN, str(run)]
-
-
 def _process(run: Path) -> subprocess.CompletedProcess:
     done = run_alone(_RUN, str(run))
     assert done.returncode == 0, done.stderr[-3000:]
@@ -148,30 +118,14 @@ def _rewards(run: Path) -> list[float]:
 
 
 def test_a_killed_run_goes_on_to_the_same_end(tmp_path):
-    from safetensors.torch import load_file
-
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     _process(whole)
-    process = subprocess.Popen(
-        _command(killed),
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    while not list(killed.glob("grpo/checkpoint-2/trainer_state.json")):
-        assert process.poll() is None, "it ended before its second checkpoint"
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    kill_once_there(killed, "grpo/checkpoint-2/trainer_state.json", [sys.executable, "-c", _RUN, str(killed)])
     assert "checkpoint-" in _process(killed).stdout
     assert _rewards(killed) == _rewards(whole)
     assert len(set(_rewards(whole))) > 1  # something was learned from
-    ours, theirs = (
-        load_file(run / "grpo" / "checkpoint-4" / "adapter_model.safetensors") for run in (killed, whole)
-    )
-    difference = sum((ours[name] - theirs[name]).square().sum() for name in theirs)
-    assert float((difference / sum(w.square().sum() for w in theirs.values())).sqrt()) < 1e-3
+    ours, theirs = (weights_in(run / "grpo" / "checkpoint-4") for run in (killed, whole))
+    assert distance(ours, theirs) < 1e-3
     again = _process(whole)  # a finished run is taken up, not repeated
     assert "resumed from None" in again.stdout
 

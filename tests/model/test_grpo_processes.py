@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from adapters import Weights, distance, weights_in
+from fresh_process import ROOT
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
-ROOT = Path(__file__).parents[2]
 SCRIPT = """
 import json, os, sys
 from pathlib import Path
@@ -29,10 +30,8 @@ print(json.dumps({"rewards": [line["reward"] for line in result.history if "rewa
 """
 
 
-def learn(folder: Path, processes: int) -> tuple[list[float], list[dict]]:
+def learn(folder: Path, processes: int) -> tuple[list[float], list[Weights]]:
     """The rewards of the steps, and the weights each process ended with."""
-    from safetensors.torch import load_file
-
     folder.mkdir()
     (folder / "learn.py").write_text(SCRIPT)
     start = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}"]
@@ -49,13 +48,8 @@ def learn(folder: Path, processes: int) -> tuple[list[float], list[dict]]:
     checkpoint = folder / "run" / "grpo" / "checkpoint-2"
     assert len(told) == processes and checkpoint.is_dir()
     assert len((folder / "run" / "metrics.jsonl").read_text().splitlines()) < 10, "one process writes the log"
-    ends = [load_file(folder / "run" / f"rank{n}" / "adapter_model.safetensors") for n in range(processes)]
-    return told[0]["rewards"], [*ends, load_file(checkpoint / "adapter_model.safetensors")]
-
-
-def distance(ours: dict, theirs: dict) -> float:
-    apart = sum((ours[name] - theirs[name]).double().square().sum() for name in theirs)
-    return float((apart / sum(weights.double().square().sum() for weights in theirs.values())).sqrt())
+    ends = [weights_in(folder / "run" / f"rank{n}") for n in range(processes)]
+    return told[0]["rewards"], [*ends, weights_in(checkpoint)]
 
 
 def test_two_processes_end_where_one_does(tmp_path):

@@ -21,8 +21,9 @@ from pipeline.model import load_model
 config = resolve("tiny", environ={}, grpo_way="tools", num_generations=2, grpo_batch_size=4,
     grpo_accumulation=1)
 model, tokenizer = load_model(config)
+from by_heart import episodes_trained, trained_words, turn_after, turns_by_history
 from envs.library import LIBRARY, library_tasks
-from pipeline.datasets import sft_rows, to_dataset
+from pipeline.datasets import joined, sft_rows, to_dataset
 from pipeline.grpo import build_grpo_trainer, grpo_arguments
 tasks = [task for task in library_tasks() if task.split == "train"]
 tasks = [tasks[0], next(task for task in tasks if task.outputs)]
@@ -30,17 +31,8 @@ long = {"max_length": 10**6, "rows": "episode", "effort": config.effort}
 rows, report = sft_rows(LIBRARY, tasks, tokenizer=tokenizer, **long)
 turns, wanted = {}, []
 for row in rows:
-    runs = []
-    for piece in row.pieces:
-        if not runs or runs[-1][0] != piece.trained:
-            runs.append([piece.trained, ""])
-        runs[-1][1] += piece.text
-    history = ""
-    for trained, words in runs:
-        if trained:
-            turns[history] = words
-        history += words
-    wanted.append([words for trained, words in runs if trained])
+    turns |= turns_by_history(row.pieces)
+    wanted.append(trained_words(joined(row.pieces)))
 masked = [
     tokenizer.decode([one for one, kept in zip(row["input_ids"], row["completion_mask"]) if kept])
     for row in to_dataset(rows, tokenizer)
@@ -49,36 +41,22 @@ lazy = "<|channel|>final<|message|>I am sorry.<|return|>"
 begun = 0
 def words(history):
     global begun
-    assert history in turns, "rendered otherwise than in the warm-up: " + history[-300:]
     first = "<|call|>" not in history
     begun += first
-    return lazy if first and begun % 2 else turns[history]
+    return lazy if first and begun % 2 else turn_after(turns, history)
 def gold(text):
     return tokenizer(text, add_special_tokens=False)["input_ids"]
 arguments = grpo_arguments(config, folder, max_steps=1, save_strategy="no", report_to=[])
 trainer = build_grpo_trainer(model, tokenizer, LIBRARY, config, arguments, tasks=tasks)
 write = lambda ids, *_, **__: ([gold(words(tokenizer.decode(one))) for one in ids], None)
 trainer._generate_single_turn = write
-seen = []
-compute = trainer.compute_loss
-def look(model, inputs, *arguments, **named):
-    mask = inputs["completion_mask"] * inputs.get("tool_mask", inputs["completion_mask"])
-    for ids, kept in zip(inputs["completion_ids"].tolist(), mask.tolist()):
-        runs, before = [], 0
-        for token, trained in zip(ids, kept):
-            if trained:
-                if not before:
-                    runs.append([])
-                runs[-1].append(token)
-            before = trained
-        seen.append([tokenizer.decode(tokens) for tokens in runs])
-    return compute(model, inputs, *arguments, **named)
-trainer.compute_loss = look
+seen = episodes_trained(trainer, tokenizer)
 weights = [one for one in model.parameters() if one.requires_grad]
 before = [one.detach().clone() for one in weights]
 trainer.train()
 moved = max(float((one.detach() - old).abs().max()) for one, old in zip(weights, before))
 log = [line for line in trainer.state.log_history if "reward" in line][0]
+seen = [*map(trained_words, seen)]
 told = {"seen": seen, "wanted": wanted, "masked": masked, "lazy": [lazy], "log": log, "moved": moved}
 print(json.dumps(told))
 """

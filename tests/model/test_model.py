@@ -11,7 +11,8 @@ import pytest
 from fresh_process import run_alone
 
 from pipeline.config import resolve, with_changes
-from pipeline.model import ModelError, check_memory, load_model, resolve_source
+from pipeline.model import check_memory, load_model
+from pipeline.model_source import ModelError, resolve_source
 from pipeline.tiny.base import FOLDER
 
 pytestmark = pytest.mark.torch
@@ -130,6 +131,7 @@ def test_a_model_that_cannot_be_reached_says_how_to_get_it():
         ({}, 9.0, 12.0, 'profile="tiny"'),
         ({}, 9.0, 24.0, "nothing else uses"),
         ({"load_in_4bit": False}, 30.0, 40.0, "load_in_4bit=True"),
+        ({"full_finetuning": True}, 30.0, 40.0, "full_finetuning=False"),  # never in 4 bit
         ({"model": "unsloth/gpt-oss-120b"}, 40.0, 48.0, "gpt-oss-20b"),
     ],
 )

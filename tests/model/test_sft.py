@@ -1,18 +1,20 @@
 """The warm-up on the tiny model: what is trained, that it can be killed, and that it repeats itself."""
 
 import json
-import signal
+import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
-from fresh_process import run_alone
+from adapters import distance, weights_in
+from fresh_process import ROOT, kill_once_there, run_alone
+
+from pipeline.config import resolve
+from pipeline.sft import sft_arguments
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
 
-ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "tests" / "docs"))
 from metrics_page import LOGGED_BY_HAND, explained_of  # noqa: E402 (its folder has to be known first)
 
@@ -22,12 +24,6 @@ SHORT += ["--sft-eval-steps=2"]
 
 def command(run: Path) -> list[str]:
     return [sys.executable, "-m", "pipeline.sft", "--profile", "tiny", "--run", str(run), *SHORT]
-
-
-def adapter(run: Path) -> dict:
-    from safetensors.torch import load_file
-
-    return load_file(run / "sft" / "adapter" / "adapter_model.safetensors")
 
 
 @pytest.fixture(scope="module")
@@ -42,27 +38,16 @@ def losses(run: Path) -> list[float]:
     return [entry["loss"] for entry in history if "loss" in entry]
 
 
-def distance(ours: dict, theirs: dict) -> float:
-    """Length of the difference of two adapters, as a share of the second's length."""
-    difference = sum((ours[name] - theirs[name]).square().sum() for name in theirs)
-    return float((difference / sum(weights.square().sum() for weights in theirs.values())).sqrt())
-
-
 def test_a_killed_run_ends_with_the_same_adapter(undisturbed, tmp_path):
     run = tmp_path / "killed"
-    process = subprocess.Popen(command(run), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while not list(run.glob("sft/checkpoint-*/trainer_state.json")):
-        assert process.poll() is None, "it ended before its first checkpoint"
-        time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    kill_once_there(run, "sft/checkpoint-*/trainer_state.json", command(run))
     again = subprocess.run(command(run), cwd=ROOT, check=True, capture_output=True, text=True)
     assert "resumed from" in again.stdout
     # Nearly always bitwise equal. About one run in thirty sums a float in another order somewhere and lands
     # 3e-5 away, with losses 1e-5 apart; without the optimizer's state it would be 7e-3, and 0.25.
-    assert adapter(run).keys() == adapter(undisturbed).keys()
     assert losses(run) == pytest.approx(losses(undisturbed), abs=1e-3)
-    assert distance(adapter(run), adapter(undisturbed)) < 1e-3
+    ours, theirs = (weights_in(one / "sft" / "adapter") for one in (run, undisturbed))
+    assert distance(ours, theirs) < 1e-3
 
 
 def test_the_docs_explain_every_metric_of_the_warm_up_and_no_other(undisturbed):
@@ -82,6 +67,13 @@ def test_other_settings_in_the_same_run_are_refused(undisturbed):
         [*command(undisturbed), "--seed", "1"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert other.returncode and "was begun with other settings (seed was 3407, is 1)" in other.stderr
+
+
+def test_every_run_has_its_own_tensorboard(tmp_path, monkeypatch):
+    monkeypatch.setenv("TENSORBOARD_LOGGING_DIR", "")
+    for run in (tmp_path / "one", tmp_path / "two"):
+        sft_arguments(resolve("tiny", environ={}), run)
+        assert os.environ["TENSORBOARD_LOGGING_DIR"] == str(run / "tensorboard" / "sft")
 
 
 # In a process of its own: Unsloth must be imported before transformers and TRL, which other tests import.

@@ -1,19 +1,20 @@
 """An agent for the tests that says what it is told to: the gold turns of a demonstration, or others."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from envs.retail.database import Shop
 from envs.retail.tasks import Task
-from pipeline.agent import History, Told, Written
+from pipeline.agent import Agent, History, Told, Written
 from pipeline.datasets import plannable_actions
 from pipeline.demonstrations import demonstrate
 from pipeline.harmony import Final, written_turns
 from pipeline.harmony_pieces import SPECIAL, Vocabulary
 from pipeline.plan import render_plan
+from pipeline.rollouts import Rollout, play
 
 SPECIALS = ("<|start|>", "<|end|>", "<|message|>", "<|channel|>", "<|constrain|>", "<|return|>", "<|call|>")
 LETTERS = 100  # the id of the first character
-Ready = Callable[[int], bool]
 
 
 def encode(text: str) -> tuple[int, ...]:
@@ -70,6 +71,10 @@ class ScriptedAgent:
         if self.tokens and history.room is not None and len(ids) > history.room:
             return Written(decode(ids[: history.room]), ids[: history.room], cut=True)
         return Written(text, ids, tokens=0 if self.tokens else len(text))
+
+
+def quietly(agent: Agent, shop: Shop, tasks: Sequence[Task], **settings: Any) -> list[Rollout]:
+    return play(agent, shop, tasks, progress=False, **settings)
 
 
 def query(history: History) -> str:

@@ -129,7 +129,7 @@ def test_a_message_that_many_rows_share_is_counted_once(shop, tasks):
         return characters(text)
 
     rows, report = sft_rows(shop, tasks[:10], tokenizer=counting, max_length=10**6, rows="step")
-    assert report.lengths == {f"{row.task_id}/{row.step}": len(row.text) for row in rows}
+    assert report.lengths == {row.name: len(row.text) for row in rows}
     assert set(counted.values()) == {1} and len(rows) > 30
     assert sum(map(len, counted)) < sum(len(row.text) for row in rows) / 5
 
@@ -169,6 +169,10 @@ def test_a_plan_row_holds_what_can_be_planned_and_leads_to_the_same_end(shop):
 def test_what_cannot_be_planned_from_the_query_is_said(shop, tasks):
     _, report = sft_rows(shop, tasks, mode="plan", tokenizer=characters, max_length=10**6)
     assert any("cannot be planned from the query" in reason for reason in report.not_demonstrable)
+    refused = {reason.split(":")[0] for reason in report.not_demonstrable}
+    hidden = [task for task in tasks if task.id in refused]
+    rows, report = sft_rows(shop, hidden, mode="plan", tokenizer=characters, max_length=10**6)
+    assert not rows and "no rows" in str(report) and report.not_demonstrable[0] in str(report)
 
 
 def test_the_transcript_of_an_episode_reads_back_strictly(shop, tasks):

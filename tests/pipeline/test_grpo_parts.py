@@ -3,13 +3,13 @@
 import inspect
 import json
 from collections import Counter
-from dataclasses import replace
-from itertools import groupby
+from itertools import groupby, islice
 from random import Random
 from statistics import fmean
 from types import SimpleNamespace
 
 import pytest
+from scripted_agent import CHARACTERS, LETTERS, encode
 
 from envs.retail.database import Shop
 from envs.retail.environment import RetailEnv
@@ -24,24 +24,8 @@ from pipeline.grpo_desks import OVER, Desk, account, agent_turns, tool_desk
 from pipeline.grpo_rewards import Scored, episode_reward, step_metrics, weights_of
 from pipeline.grpo_watch import reward_is_fooled
 from pipeline.harmony import segments
-from pipeline.harmony_pieces import SPECIAL, Vocabulary
 from pipeline.rewards import score
 from pipeline.task_sets import tasks_for
-
-SPECIALS = ("<|start|>", "<|end|>", "<|message|>", "<|channel|>", "<|constrain|>", "<|return|>", "<|call|>")
-FIRST = 0x110000  # a character is its own token, a special token is beyond all characters
-VOCABULARY = Vocabulary(
-    {FIRST + place: text for place, text in enumerate(SPECIALS)},
-    lambda ids: "".join(SPECIALS[one - FIRST] if one >= FIRST else chr(one) for one in ids),
-)
-
-
-def tokens(text: str) -> list[int]:
-    ids, place = [], 0
-    for found in SPECIAL.finditer(text):
-        ids += [*map(ord, text[place : found.start()]), FIRST + SPECIALS.index(found.group())]
-        place = found.end()
-    return [*ids, *map(ord, text[place:])]
 
 
 @pytest.fixture(scope="module")
@@ -66,24 +50,25 @@ def written(demonstration) -> tuple[list[int], list[list[int]]]:
     pieces = segments([*system_messages("agent"), *demonstration.messages])
     first = next(place for place, piece in enumerate(pieces) if piece.trained)
     runs = groupby(pieces[first:], key=lambda piece: piece.trained)
-    runs = [(trained, tokens("".join(piece.text for piece in run))) for trained, run in runs]
+    runs = [(trained, list(encode("".join(piece.text for piece in run)))) for trained, run in runs]
     return [one for _, run in runs for one in run], [run for trained, run in runs if trained]
 
 
 def test_the_agents_turns_are_found_among_the_others_words(demonstrations):
     for demonstration in demonstrations:
         ids, turns = written(demonstration)
-        assert agent_turns(ids, VOCABULARY) == turns
+        assert agent_turns(ids, CHARACTERS) == turns
 
 
 def test_a_turn_that_was_cut_off_is_a_turn_too(demonstrations):
     ids, turns = written(demonstrations[0])
-    assert agent_turns(ids[:-3], VOCABULARY) == [*turns[:-1], turns[-1][:-3]]
+    assert agent_turns(ids[:-3], CHARACTERS) == [*turns[:-1], turns[-1][:-3]]
 
 
 def test_typed_out_special_tokens_do_not_begin_a_turn():
-    ids = [*tokens("<|channel|>final<|message|>hello<|return|>"), *map(ord, "<|start|>assistant now")]
-    assert len(agent_turns(ids, VOCABULARY)) == 1
+    typed = [LETTERS + ord(letter) for letter in "<|start|>assistant now"]
+    ids = [*encode("<|channel|>final<|message|>hello<|return|>"), *typed]
+    assert len(agent_turns(ids, CHARACTERS)) == 1
 
 
 def test_the_account_from_tokens_is_the_episode(shop, demonstrations):
@@ -91,8 +76,8 @@ def test_the_account_from_tokens_is_the_episode(shop, demonstrations):
         desk = Desk(shop)
         desk.reset(task=json.dumps(demonstration.task.to_json()), prompt="ignored")
         ids, turns = written(demonstration)
-        episode = account("tools", desk, ids, VOCABULARY)
-        assert episode == play_turns(shop, demonstration.task, turns, vocabulary=VOCABULARY)
+        episode = account("tools", desk, ids, CHARACTERS)
+        assert episode == play_turns(shop, demonstration.task, turns, vocabulary=CHARACTERS)
         assert episode.calls == demonstration.episode.calls[: len(episode.calls)]
 
 
@@ -136,16 +121,18 @@ class Tokenizer:
     """As much of a tokenizer as `Vocabulary.of` asks for."""
 
     def __len__(self):
-        return FIRST + len(SPECIALS)
+        return LETTERS + 0x110000  # every character has an id
 
     def get_added_vocab(self):
-        return {text: number for number, text in VOCABULARY.specials.items()}
+        return {text: number for number, text in CHARACTERS.specials.items()}
 
     def decode(self, ids, clean_up_tokenization_spaces=False):
-        return VOCABULARY.decode(ids)
+        return CHARACTERS.decode(ids)
 
 
-def test_the_reward_is_the_score_and_failures_are_counted_not_raised(shop, demonstrations, tmp_path):
+def test_the_reward_is_the_score_and_failures_are_counted_not_raised(
+    shop, demonstrations, tmp_path, monkeypatch
+):
     config = resolve("tiny", environ={}, reward="tool_level,outcome:2", num_generations=2)
     logged, log = {}, tmp_path / "episodes.jsonl"
     desks, completions, expected = [], [], []
@@ -155,16 +142,21 @@ def test_the_reward_is_the_score_and_failures_are_counted_not_raised(shop, demon
         ids, turns = written(demonstration)
         desks.append(desk)
         completions.append(ids)
-        episode = play_turns(shop, demonstration.task, turns, vocabulary=VOCABULARY)
+        episode = play_turns(shop, demonstration.task, turns, vocabulary=CHARACTERS)
         expected.append(score(episode, {"tool_level": 1.0, "outcome": 2.0}, normalise=True).total)
     broken = Desk(shop)  # never reset: something in it will fail
     reward = episode_reward("tools", config, Tokenizer(), log)
-    totals = reward([*completions, [FIRST]], [*desks, broken], State, logged.__setitem__)
+    totals = reward([*completions, encode("<|return|>")], [*desks, broken], State, logged.__setitem__)
     assert totals == [*expected, None]
     assert logged["failures/reward"] == 1
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert sum(bool(line["failure"]) for line in lines) == 1
     assert {"task", "reward", "terms", "completion"} <= lines[-1].keys()
+    log.unlink()
+    monkeypatch.setattr(State, "global_step", 1)
+    reward([*completions, encode("<|return|>")], [*desks, broken], State, logged.__setitem__)
+    (line,) = [json.loads(line) for line in log.read_text().splitlines()]
+    assert line["failure"], "whatever the step"
 
 
 def test_flat_groups_are_those_that_all_earn_the_same(shop, demonstrations):
@@ -172,7 +164,7 @@ def test_flat_groups_are_those_that_all_earn_the_same(shop, demonstrations):
     accounts = [play_turns(shop, episode.task, []) for episode in episodes]
     nothing = [Scored(one, score(one)) for one in accounts]
     assert step_metrics(nothing, 2)["flat_groups"] == 1.0
-    acted = play_turns(shop, episodes[0].task, written(demonstrations[0])[1], vocabulary=VOCABULARY)
+    acted = play_turns(shop, episodes[0].task, written(demonstrations[0])[1], vocabulary=CHARACTERS)
     assert step_metrics([Scored(acted, score(acted)), *nothing[1:]], 2)["flat_groups"] == 0.5
 
 
@@ -180,6 +172,8 @@ def test_weights_are_read_from_the_config():
     assert weights_of(("tool_level", "outcome:2")) == {"tool_level": 1.0, "outcome": 2.0}
     with pytest.raises(ValueError, match="outcome:2"):
         weights_of(("outcome:much",))
+    with pytest.raises(ValueError, match="no reward profile 'outcom'; there are tool_level, outcome"):
+        weights_of(("outcom:2",))
 
 
 RISING = [(step, 0.1 * step) for step in range(1, 21)]
@@ -201,15 +195,13 @@ def test_the_alarm_rings_when_reward_rises_and_validation_falls(rewards, validat
 
 def test_a_hand_over_ends_a_desks_conversation(shop, demonstrations):
     desk = tool_desk(shop)()
-    desk.reset(task=json.dumps(replace(demonstrations[0].task).to_json()))
+    desk.reset(task=json.dumps(demonstrations[0].task.to_json()))
     desk.transfer_to_human_agents(summary="no")
     assert desk.get_order_details(order_id="#W0000000") == OVER
 
 
 def test_the_curriculum_begins_easy_and_keeps_every_task(shop):
-    from pipeline.grpo import curriculum
-
-    tasks = [task for _, task in zip(range(60), generate(shop, seed=5, levels=(1, 2, 3)), strict=False)]
+    tasks = list(islice(generate(shop, seed=5, levels=(1, 2, 3)), 60))
     Random(0).shuffle(tasks)
     ordered = curriculum(tasks, 1)
     assert sorted(t.id for t in ordered) == sorted(t.id for t in tasks)

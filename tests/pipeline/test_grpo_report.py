@@ -75,6 +75,7 @@ def test_pictures_and_tables_take_a_trainers_log():
     entry = {name: 0.5 for panel in PANELS for name in panel.names if not name.startswith("validation")}
     history = [{"step": 0, "validation/task_success_rate": 0.4}]
     history += [entry | {"step": step, "loss": 0.1} for step in (1, 2)]
+    history += [{"step": 3, "reward": None}]  # TRL's, where nothing could be scored
     drawn = [line for axes in plot_curves(history).axes for line in axes.get_lines()]
     assert len(drawn) == sum(len(panel.names) for panel in PANELS)
     assert "25.0%" in step_table(history).to_html() and "50%" in step_table(history).to_html()

@@ -4,6 +4,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
+from pipeline import sweep
 from pipeline.intervals import interval
 from pipeline.sweep import CellResult, cell_name, grid, ranked, ranking, run_sweep
 
@@ -49,6 +50,15 @@ def test_one_failing_cell_does_not_end_a_sweep_and_nothing_is_done_twice(noteboo
     assert [path.read_text() for path in sorted(tmp_path.glob("sweep/*/count"))] == ["x", "x"]
     shown = ranking(results).to_html()
     assert shown.index("rate=2") < shown.index("rate=1") < shown.index("a rate of nothing")
+
+
+def test_an_error_without_words_is_called_by_its_kind(monkeypatch, tmp_path):
+    def broken(*_):
+        raise TimeoutError
+
+    monkeypatch.setattr(sweep, "execute", broken)
+    (result,) = run_sweep(tmp_path / "one.ipynb", tmp_path, [{}])
+    assert result.error == "TimeoutError"
 
 
 def test_the_ranking_shows_success_its_interval_and_the_gain():
