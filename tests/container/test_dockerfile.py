@@ -30,9 +30,12 @@ def test_hadolint_finds_nothing():
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("script", ["container/entry.sh", ".ci/run"])
+SCRIPTS = [ROOT / "container/entry.sh", ROOT / ".ci/run", *ROOT.glob("scaleout/*/*.s[bh]*")]
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
 def test_shellcheck_finds_nothing(script):
-    done = run(installed("shellcheck"), ROOT / script)
+    done = run(installed("shellcheck"), script)
     assert done.returncode == 0, done.stdout
 
 
