@@ -24,6 +24,9 @@ trap 'sleep "${SAVING:-0}"; echo checkpoint >>told; exit 143' TERM
 touch begun
 while :; do sleep 0.02; done
 """
+SCONTROL = """#!/usr/bin/env bash
+[[ -f told ]] && echo "$@" >>requeued
+"""
 pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
 
 
@@ -34,7 +37,7 @@ def project(tmp_path) -> Path:
     for path in ROOT.glob("notebooks/0*.ipynb"):
         (tmp_path / "notebooks").mkdir(exist_ok=True)
         shutil.copy(path, tmp_path / "notebooks")
-    for name, text in (("python", PYTHON), ("scontrol", '#!/usr/bin/env bash\ncat told && echo "$@" >>requeued\n')):
+    for name, text in (("python", PYTHON), ("scontrol", SCONTROL)):
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
     return tmp_path
