@@ -92,11 +92,11 @@ format: $(DEV)  ## let ruff and nbstripout put code and notebooks in order
 	@$(VENV)/bin/ruff format .
 	@$(VENV)/bin/nbstripout --keep-id notebooks/*.ipynb
 
-lock: .venv-lock/.stamp  ## write requirements*.lock again: all packages with hashes; newer ones with ARGS=--upgrade
-	@.venv-lock/bin/python -m pipeline.installation.lock write $(ARGS)
+lock: $(DEV)  ## write requirements*.lock again: all packages with hashes; newer ones with ARGS=--upgrade
+	@$(PY) -m pipeline.installation.lock write $(ARGS)
 
-lock-check: $(if $(OFFLINE),$(PY),.venv-lock/.stamp)  ## do the lock files hold what requirements*.txt ask for? OFFLINE=1 only reads
-	@$(if $(OFFLINE),$(PY),.venv-lock/bin/python) -m pipeline.installation.lock check $(if $(OFFLINE),--offline) $(ARGS)
+lock-check: $(if $(OFFLINE),$(PY),$(DEV))  ## do the lock files hold what requirements*.txt ask for? OFFLINE=1 only reads
+	@$(PY) -m pipeline.installation.lock check $(if $(OFFLINE),--offline) $(ARGS)
 
 # Unsloth comes first and alone, as always; the others are the newest releases that it still works with.
 newest: | $(PY)  ## put the newest releases into .venv instead of the pinned ones, as the nightly run does
@@ -131,7 +131,7 @@ scaleout-test: .venv-verl/.stamp .venv-skyrl/.stamp  ## run the tests that need 
 	@PYTHONPATH=. $(if $(SLOW),SKYRL_JAX=1) .venv-skyrl/bin/python -m pytest tests/scaleout/skyrl $(ARGS)
 
 clean:  ## remove .venv and caches; runs in outputs/ stay
-	rm -rf $(VENV) .venv-verl .venv-skyrl .venv-lock .venv-audit .pytest_cache .ruff_cache .hypothesis unsloth_compiled_cache
+	rm -rf $(VENV) .venv-verl .venv-skyrl .venv-audit .pytest_cache .ruff_cache .hypothesis unsloth_compiled_cache
 
 $(PY):
 	@for python in $(CANDIDATES); do \
@@ -173,12 +173,6 @@ PYTHON312 ?= python3.12
 	@echo "installing $< into .venv-$* (once, some minutes)"
 	@python=$(if $(filter skyrl,$*),$(PYTHON312),$(PY)); $$python -m venv .venv-$* || { echo "could not make .venv-$* with $$python: install it, or name another with PYTHON312=/path/to/python3.12"; exit 1; }
 	@.venv-$*/bin/pip install -qq --disable-pip-version-check -r $<
-	@touch $@
-
-# uv resolves for all platforms at once; it has an environment of its own, which nothing else needs.
-.venv-lock/.stamp: requirements-lock.txt | $(PY)
-	@$(PY) -m venv .venv-lock
-	@.venv-lock/bin/pip install -qq --disable-pip-version-check -r $<
 	@touch $@
 
 .venv-audit/.stamp: requirements-audit.txt | $(PY)

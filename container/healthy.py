@@ -46,7 +46,7 @@ def _lab() -> str:
 def _run() -> str:
     minutes = float(os.environ.get("HEALTH_MINUTES", "60"))
     caches = (os.environ.get(name) for name in ("HF_HOME", "TRITON_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR"))
-    outputs = os.environ.get("TOOL_OUTPUTS", PROJECT / "outputs")
+    outputs = os.environ.get("TOOL_OUTPUTS") or PROJECT / "outputs"
     since = time.time() - 60 * minutes
     if any(_written_since(since, Path(folder)) for folder in (outputs, *caches) if folder):
         return ""

@@ -15,7 +15,6 @@ Nothing is installed that is already right, so a second call takes seconds. What
 Only the standard library is imported: this runs before anything is installed.
 """
 
-import importlib
 import os
 import platform
 import re
@@ -25,10 +24,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from importlib.metadata import distributions, packages_distributions
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
-from pipeline.installation.pins import read_pins, same_name
+from pipeline.installation.pins import installed_versions, pins_for, same_name
 
 ROOT = Path(__file__).parents[1]
 NAME = "shop-agent"  # of the folder that the first cell clones into, and of ours on Drive
@@ -64,7 +63,7 @@ def prepare() -> None:
     if not host:
         return
     gpu, began = gpu_name(), time.monotonic()
-    wanted = to_install(pins(bool(gpu)), installed())
+    wanted = to_install(pins(bool(gpu)), installed_versions())
     if wanted:
         install(wanted)
     told = f"{len(wanted)} packages in {time.monotonic() - began:.0f} s" if wanted else "nothing to install"
@@ -94,22 +93,10 @@ def gpu_name() -> str:
 
 def pins(gpu: bool) -> dict[str, str]:
     """Every package the notebooks need on this machine, with its pinned version."""
-    wanted = _read_pins("requirements.txt" if gpu else "requirements-cpu.txt")
-    dev = _read_pins("requirements-dev.txt")
+    files = ("requirements.txt" if gpu else "requirements-cpu.txt", "requirements-dev.txt")
+    wanted, dev = (pins_for(ROOT / file, platform.machine()) for file in files)
     wanted |= {name: dev[name] for name in FROM_DEV}
     return {name: version for name, version in wanted.items() if name not in NOT_HERE}
-
-
-def _read_pins(file: str) -> dict[str, str]:
-    here = (pin for pin in read_pins(ROOT / file) if pin.machine in ("", platform.machine()))
-    return {pin.name: pin.version for pin in here}
-
-
-def installed() -> dict[str, str]:
-    """Every installed package with its version."""
-    importlib.invalidate_caches()
-    found = reversed(list(distributions()))  # of two with one name, the first on the path is imported
-    return {same_name(one.metadata["Name"]): one.version for one in found if one.metadata["Name"]}
 
 
 def to_install(wanted: Mapping[str, str], here: Mapping[str, str]) -> dict[str, str]:
@@ -139,7 +126,7 @@ def _public(version: str) -> str:
 
 def install(wanted: Mapping[str, str]) -> None:
     """Install these versions, Unsloth without its dependencies; notes which loaded modules are now old."""
-    before = installed()
+    before = installed_versions()
     stay = [f"{name}=={version}" for name, version in before.items() if name in _staying(wanted)]
     with tempfile.TemporaryDirectory() as scratch:
         constraints = Path(scratch) / "constraints.txt"
@@ -151,7 +138,7 @@ def install(wanted: Mapping[str, str]) -> None:
             _run([*_installer(), "--constraint", str(constraints), *others])
         if alone:  # it asks for a certifi that some indexes do not hold yet: requirements.txt says more
             _run([*_installer(), "--no-deps", *alone])
-    _replaced.update(stale(before, installed()))
+    _replaced.update(stale(before, installed_versions()))
 
 
 def _staying(wanted: Mapping[str, str]) -> set[str]:
@@ -234,5 +221,5 @@ def bring_back(outputs: Path) -> list[str]:
 
 
 if __name__ == "__main__":
-    missing = to_install(pins(bool(gpu_name())), installed())
+    missing = to_install(pins(bool(gpu_name())), installed_versions())
     print("to install:", *(f"{name}=={version}" for name, version in missing.items()))

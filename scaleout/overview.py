@@ -104,9 +104,9 @@ def plans_table(made: Sequence[Plan]) -> pd.DataFrame:
 
 def formulas(plan: Plan) -> Styler:
     """Where the memory of one GPU goes, each line with the numbers it is made of."""
-    rows = [(line.name, f"{line.value:,.1f} GiB", line.formula) for line in plan.memory if line.formula]
-    largest = sorted(rows, key=lambda row: -float(row[1].split()[0].replace(",", "")))[:10]
-    return left_aligned(largest, ["of one GPU", "size", "formula"])
+    largest = sorted(plan.memory, key=lambda line: -line.value)[:10]
+    rows = [(line.name, f"{line.value:,.1f} GiB", line.formula) for line in largest]
+    return left_aligned(rows, ["of one GPU", "size", "formula"])
 
 
 def plot_memory(made: Sequence[Plan]) -> Figure:

@@ -12,7 +12,7 @@ import sys
 
 from pipeline.config import PROFILES, Config, resolve
 from pipeline.installation.machine import Facts, Gpu, look
-from pipeline.installation.pins import ROOT, read_pins
+from pipeline.installation.pins import ROOT, pins_for
 from pipeline.installation.verdicts import dotted, verdicts
 
 SETS = {"cpu": "requirements-cpu.txt", "gpu": "requirements.txt"}
@@ -25,14 +25,14 @@ def chosen_set(facts: Facts) -> str:
 
 def deviations(facts: Facts, chosen: str) -> tuple[list[str], int]:
     """What is installed otherwise than pinned, in words, and how many pins there are for this processor."""
-    pins = {pin for name in ("requirements-dev.txt", SETS[chosen]) for pin in read_pins(ROOT / name)}
-    here = {pin.name: pin.version for pin in pins if pin.machine in ("", facts.processor)}
+    files = (ROOT / "requirements-dev.txt", ROOT / SETS[chosen])
+    pins = {name: version for file in files for name, version in pins_for(file, facts.processor).items()}
     found = [
         f"{name} {facts.installed.get(name, 'is not installed')} (pinned {version})"
-        for name, version in sorted(here.items())
+        for name, version in sorted(pins.items())
         if facts.installed.get(name) != version
     ]
-    return found, len(here)
+    return found, len(pins)
 
 
 def fact_rows(facts: Facts, chosen: str) -> list[tuple[str, str]]:
@@ -53,8 +53,7 @@ def fact_rows(facts: Facts, chosen: str) -> list[tuple[str, str]]:
 
 def _xformers(facts: Facts, chosen: str) -> list[str]:
     """xformers where the set asks for it: there are no wheels for aarch64, and a CPU has no use for it."""
-    pins = read_pins(ROOT / SETS[chosen])
-    return [pin.name for pin in pins if pin.name == "xformers" and pin.machine in ("", facts.processor)]
+    return [name for name in pins_for(ROOT / SETS[chosen], facts.processor) if name == "xformers"]
 
 
 def _versions(facts: Facts, *names: str) -> str:

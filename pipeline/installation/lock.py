@@ -103,18 +103,18 @@ def main(argv: list[str] | None = None) -> int:
     checks = commands.add_parser("check", help="do the locks hold what the requirements ask for?")
     checks.add_argument("--offline", action="store_true", help="only read files")
     options = parser.parse_args(argv)
+    offline = options.command == "write" or options.offline
     try:
         if options.command == "write":
             write_locks(ROOT, *(["--upgrade"] if options.upgrade else []))
-        complaints = check(options.command == "write" or options.offline)
+        complaints = check(offline)
     except (LockError, OSError, ValueError) as error:
-        complaints = [str(error)]
-    if complaints:
-        print("\n".join([*complaints, "write them again with `make lock`"]), file=sys.stderr)
+        print(error, file=sys.stderr)
         return 2
-    known = "the requirements" + (
-        "" if options.command == "write" or options.offline else ", a new resolution and the index"
-    )
+    if complaints:
+        print(*complaints, "write them again with `make lock`", sep="\n", file=sys.stderr)
+        return 2
+    known = "the requirements" if offline else "the requirements, a new resolution and the index"
     print(f"{', '.join(LOCKS)} agree with {known}")
     return 0
 

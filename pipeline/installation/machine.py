@@ -23,7 +23,7 @@ from pathlib import Path
 
 from pipeline.config import Config
 from pipeline.installation.hub import Hub, Weights, ask, find_weights, hub_cache
-from pipeline.installation.pins import ROOT
+from pipeline.installation.pins import ROOT, installed_versions
 
 _GIB = 2**30
 _QUERY = ("name", "memory.total", "memory.free", "driver_version", "compute_cap")
@@ -77,7 +77,7 @@ class Facts:
     no_gpu: str = ""  # why there is no GPU in `gpus`
     gpus: tuple[Gpu, ...] = ()
     torch: Torch | None = None
-    installed: Mapping[str, str] = field(default_factory=dict)
+    installed: Mapping[str, str] = field(default_factory=dict)  # without what only names a build (`+cpu`)
     weights: Mapping[str, Weights] = field(default_factory=dict)
 
 
@@ -112,19 +112,9 @@ def look(
         no_gpu=no_gpu,
         gpus=gpus,
         torch=find_torch(bool(gpus)),
-        installed=installed_versions(),
+        installed={name: version.split("+")[0] for name, version in installed_versions().items()},
         weights=weights,
     )
-
-
-def installed_versions() -> dict[str, str]:
-    """Every installed package's version, without the part that only names a build (`+cpu`)."""
-    found = {}
-    for one in metadata.distributions():
-        name = one.metadata["Name"]
-        if name:  # a broken installation leaves folders without a name
-            found.setdefault(re.sub(r"[-_.]+", "-", name).lower(), one.version.split("+")[0])
-    return found
 
 
 def find_gpus() -> tuple[tuple[Gpu, ...], str]:
@@ -143,8 +133,11 @@ def find_gpus() -> tuple[tuple[Gpu, ...], str]:
 def parse_gpus(text: str) -> tuple[Gpu, ...]:
     """The GPUs in nvidia-smi's comma-separated answer; a MiB that is "[N/A]" is nobody's own memory."""
     gpus = []
-    for line in filter(str.strip, text.splitlines()):
-        name, total, free, driver, *rest = (part.strip() for part in line.split(","))
+    for line in text.splitlines():
+        told = [part.strip() for part in line.split(",")]
+        if len(told) < 4:  # "No devices were found"
+            continue
+        name, total, free, driver, *rest = told
         major, _, minor = (rest[0] if rest else "").partition(".")
         capability = (int(major), int(minor)) if major.isdigit() and minor.isdigit() else None
         gpus.append(Gpu(name, _gib_of_mib(total), _gib_of_mib(free), driver, capability))

@@ -10,6 +10,7 @@ Only the standard library and no network, so that it runs right after a clone. `
 from __future__ import annotations
 
 import argparse
+import importlib
 import re
 from dataclasses import dataclass
 from importlib import metadata
@@ -66,6 +67,18 @@ def read_pins(path: Path) -> list[Pin]:
     return pins
 
 
+def pins_for(path: Path, processor: str) -> dict[str, str]:
+    """Package -> version of the pins in a requirements file that are for a processor."""
+    return {pin.name: pin.version for pin in read_pins(path) if pin.machine in ("", processor)}
+
+
+def installed_versions() -> dict[str, str]:
+    """Every installed package with its version; of two with one name, the first on the path is imported."""
+    importlib.invalidate_caches()  # or what this process has just installed is not seen
+    found = [(one.metadata["Name"], one.version) for one in metadata.distributions()]
+    return {same_name(name): version for name, version in reversed(found) if name}  # None: a broken one
+
+
 def read_lock(path: Path) -> list[Locked]:
     """The packages of a lock file, in its order."""
     packages = []
@@ -98,8 +111,9 @@ def drift(folder: Path = ROOT) -> list[str]:
 def _lock_drift(locked: list[Locked], pins: dict[str, list[Pin]]) -> list[str]:
     complaints = [f"{one.name} has no hash" for one in locked if not one.hashes]
     held = {one.name: {other.version for other in locked if other.name == one.name} for one in locked}
-    asked = {(f"-r {file}", pin.name) for file, of_file in pins.items() for pin in of_file}
-    for file, pin in ((file, pin) for file, of_file in pins.items() for pin in of_file):
+    asked = [(file, pin) for file, of_file in pins.items() for pin in of_file]
+    wanted = {(f"-r {file}", pin.name) for file, pin in asked}
+    for file, pin in asked:
         if held.get(pin.name) != {pin.version}:
             there = ", ".join(sorted(held.get(pin.name, ()))) or "nothing"
             complaints.append(f"{file} pins {pin.name}=={pin.version}, the lock holds {there}")
@@ -107,7 +121,7 @@ def _lock_drift(locked: list[Locked], pins: dict[str, list[Pin]]) -> list[str]:
         if not one.wanted_by:
             complaints.append(f"nobody asks for {one.name}")
         for parent in one.wanted_by:
-            known = (parent, one.name) in asked if parent.startswith("-r ") else same_name(parent) in held
+            known = (parent, one.name) in wanted if parent.startswith("-r ") else same_name(parent) in held
             if not known:
                 complaints.append(f"{one.name} is there for {parent}, which no longer asks for it")
     return complaints

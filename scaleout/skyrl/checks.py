@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator
 from importlib.util import find_spec
 
 from pipeline.harmony import EFFORTS
-from pipeline.rewards import PROFILES
 from scaleout.skyrl.arguments import Arguments, fits, known_keys, value_of
 from scaleout.skyrl.settings import GSM8K, RETAIL, RetailSettings
 from scaleout.skyrl.spellings import ENGINE, spelled
@@ -179,7 +178,7 @@ def worlds(given: Arguments) -> Iterator[str]:
     try:
         RetailSettings(given["environment.skyrl_gym.retail.reward"])
     except ValueError as error:
-        yield f"{error} ({', '.join(PROFILES)})" if "profile" not in str(error) else str(error)
+        yield str(error)
 
 
 def records(given: Arguments) -> Iterator[str]:

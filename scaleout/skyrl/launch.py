@@ -27,9 +27,12 @@ FOLDERS = ("trainer.policy.model.path", "trainer.ckpt_path", "trainer.export_pat
 
 
 def train(file: str | Path, more: Sequence[str] = ()) -> int:
-    """Train as an argument file says; the exit code of SkyRL, or 2 with one line for each hindrance."""
+    """Train as an argument file says; the exit code of SkyRL, or 2 with one line for each hindrance.
+
+    The machine is looked at only where the arguments are right.
+    """
     arguments = absolute(read_arguments(file, more))
-    hindrances = [*mistakes(arguments), *missing(arguments)]
+    hindrances = mistakes(arguments) or list(missing(arguments))
     for sentence in hindrances:
         print(f"{file}: {sentence}", file=sys.stderr)
     if hindrances:
@@ -61,7 +64,7 @@ def missing(arguments: Arguments) -> Iterator[str]:
     if find_spec("skyrl") is None:
         yield "SkyRL is not installed: see scaleout/skyrl/README.md for how"
     for key in FILES:
-        for path in arguments[key] or [] if key in arguments else [""]:
+        for path in arguments[key] or [""]:
             if not Path(path).is_file():
                 named = path or "file named"
                 yield f"{key}: there is no {named}; make it with `python -m scaleout.skyrl export` or `gsm8k`"

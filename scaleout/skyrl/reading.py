@@ -41,7 +41,7 @@ class Reader:
 
     vocabulary: Vocabulary
     encode: Callable[[str], list[int]]
-    ends: frozenset[int]  # where a turn ends: <|call|>, <|return|>
+    ends: frozenset[int]  # where a turn ends: the tokens of pipeline.model.STOPS
 
     @classmethod
     def of(cls, tokenizer: Any) -> Reader:

@@ -75,7 +75,7 @@ def read_back(
         settings: The run's own reward, to compare SkyRL's scores with; by default the default one.
         tokenizer: The model's folder, to count tokens.
     """
-    found = evaluations(Path(dumps))
+    found = evaluations(Path(dumps).resolve())  # from within, a relative path would not name its folders
     if stage and len(found) > 1:
         raise ValueError(
             f"{dumps} holds {len(found)} evaluations: name one folder of them, or leave --stage out"
@@ -92,7 +92,7 @@ def evaluations(dumps: Path) -> dict[str, list[Path]]:
     files = [dumps] if dumps.is_file() else sorted(dumps.rglob("*.jsonl"))
     found: dict[str, list[Path]] = {}
     for file in files:
-        if file.name != SUMMARY and (dumps.is_file() or _holds_episodes(file)):
+        if file.name != SUMMARY and (dumps.is_file() or file.parent.parent.name == "dumped_evals"):
             step = _STEP.fullmatch(file.parent.name)
             found.setdefault(f"skyrl-step-{step[1]}" if step else "skyrl-eval", []).append(file)
     if not found:
@@ -101,10 +101,6 @@ def evaluations(dumps: Path) -> dict[str, list[Path]]:
             "folder of trainer.export_path"
         )
     return dict(sorted(found.items(), key=lambda one: (len(one[0]), one[0])))
-
-
-def _holds_episodes(file: Path) -> bool:
-    return file.parent.parent.name == "dumped_evals"
 
 
 def _written(

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from envs.retail.files import json_line, whole_file
+from envs.retail.files import json_line, read_lines, whole_file
 from envs.retail.tasks import Task
 from scaleout.skyrl.serving import opening
 from scaleout.skyrl.settings import RETAIL
@@ -75,10 +75,8 @@ def _write_parquet(path: Path, rows: Sequence[Row]) -> None:
         from pyarrow import parquet
     except ImportError as error:
         raise ValueError(f"{path} needs pyarrow: install it, or name a .jsonl file") from error
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f".{path.name}.half")
-    parquet.write_table(pyarrow.Table.from_pylist(list(rows)), half)
-    half.replace(path)
+    with whole_file(path) as out:
+        parquet.write_table(pyarrow.Table.from_pylist(list(rows)), out.name)
 
 
 def read_rows(path: str | Path) -> list[Row]:
@@ -88,6 +86,4 @@ def read_rows(path: str | Path) -> list[Row]:
         from pyarrow import parquet
 
         return parquet.read_table(path).to_pylist()
-    from envs.retail.files import read_lines
-
     return [row for _, row in read_lines(path)]

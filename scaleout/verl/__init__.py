@@ -8,7 +8,7 @@
 | file | for |
 | --- | --- |
 | export.py, rows.py, lengths.py | before a run, without verl |
-| rules.py, check.py | before a run; more with verl |
+| check.py, rules.py, rules_training.py, settings.py | before a run; more with verl |
 | tools.py, tool_parser.py, agent_loop.py | plugins: verl imports them |
 | reward.py, account.py | imported by verl, import nothing of it |
 | results.py | after a run, without verl |

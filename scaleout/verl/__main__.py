@@ -11,7 +11,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from envs.retail.files import FileError
 from envs.retail.tasks import read_tasks
 from pipeline.config import Config
 from scaleout.verl.rows import LOOPS
@@ -25,13 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     try:
         return given.run(given)
-    except FileError as error:
+    except (ValueError, OSError, ImportError) as error:
         print(f"error: {error}", file=sys.stderr)
-    except OSError as error:
-        print(f"error: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
-    except (ValueError, ImportError) as error:
-        print(f"error: {error}", file=sys.stderr)
-    return 2
+        return 2
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -72,10 +67,7 @@ def _parser() -> argparse.ArgumentParser:
 def _export(given: argparse.Namespace) -> int:
     from scaleout.verl.export import export
 
-    summary = export(
-        given.tasks, given.out, loop=given.loop, max_turns=given.max_turns, episodes=given.episodes
-    )
-    print(summary)
+    print(export(given.tasks, given.out, loop=given.loop, max_turns=given.max_turns, episodes=given.episodes))
     return 0
 
 

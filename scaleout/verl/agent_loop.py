@@ -38,8 +38,7 @@ from scaleout.verl.tools import leave_messages
 
 
 class Reader:
-    """A tokenizer as the project's episodes want it: how to encode what is told, how to read what"
-    " is written."""
+    """A tokenizer as the project's episodes want it: how to encode what is told and read what is written."""
 
     def __init__(self, tokenizer: Any) -> None:
         self.tokenizer, self.vocabulary = tokenizer, Vocabulary.of(tokenizer)

@@ -25,11 +25,8 @@ from scaleout.verl.rows import LOOPS
 from scaleout.verl.rules import LOOP, problems
 from scaleout.verl.settings import Settings
 
-OWN_KEYS = (
-    "retail",
-    "reward.custom_reward_function.reward_kwargs",
-    "hydra",
-)  # unknown to verl, and meant to be
+OWN_KEYS = ("retail", "reward.custom_reward_function.reward_kwargs", "hydra")  # unknown to verl, meant to be
+EXPORT = "`python -m scaleout.verl export`"
 OPEN = ("override_config", "engine_kwargs", "apply_chat_template_kwargs")  # hold whatever their reader takes
 
 
@@ -102,15 +99,11 @@ def _file_problems(path: Path, settings: Settings) -> Iterator[str]:
     try:
         table = pq.read_table(path)
     except (pa.ArrowException, OSError) as error:
-        yield (
-            f"{path} is no parquet file ({_first_line(error)}); write it with `python -m scaleout.verl"
-            " export`"
-        )
+        yield f"{path} is no parquet file ({_first_line(error)}); write it with {EXPORT}"
         return
-    if not {"prompt", "extra_info", "reward_model", "data_source"} <= set(table.column_names) or not len(
-        table
-    ):
-        yield f"{path} holds no rows for verl; write it with `python -m scaleout.verl export`"
+    needed = {"prompt", "extra_info", "reward_model", "data_source"}
+    if not needed <= set(table.column_names) or not len(table):
+        yield f"{path} holds no rows for verl; write it with {EXPORT}"
         return
     indexes = [info.get("index") for info in table.column("extra_info").to_pylist()]
     if len(set(indexes)) < len(indexes):
@@ -120,9 +113,8 @@ def _file_problems(path: Path, settings: Settings) -> Iterator[str]:
         wanted = settings[LOOP]
         if names - {wanted}:
             yield (
-                f"its rows name the loop {sorted(map(str, names))[0]}, which goes before"
-                f" {LOOP}={wanted}: export"
-                f" with `--loop {wanted if wanted in LOOPS else 'retail_agent'}`"
+                f"its rows name the loop {sorted(map(str, names))[0]}, which goes before {LOOP}={wanted}: "
+                f"export with `--loop {wanted if wanted in LOOPS else 'retail_agent'}`"
             )
 
 

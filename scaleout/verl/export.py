@@ -5,7 +5,7 @@
 
 writes `train.parquet`, `validation.parquet` and `test.parquet` (each task goes where its own `split` says;
 one without a split is for training), `tools.yaml` with all sixteen tools, and `agent_loops.yaml`. Each file
-appears whole or not at all; on an error none is touched.
+appears whole or not at all; where tasks or options are wrong, none is touched.
 """
 
 import json

@@ -94,7 +94,7 @@ def read_back(
             if abs(value["score"] - dumped["score"]) > CLOSE:
                 scores.append(name)
             values.append(value)
-            slowest = {name: max(most, record["verl"][name]) for name, most in slowest.items()}
+            slowest = {what: max(most, record["verl"][what]) for what, most in slowest.items()}
             lines.write(json_line(_record(record, episode, stage, dumped["step"])))
     means = {name: fmean(value[name] for value in values) for name in (values[0] if values else ())}
     return ReadBack(len(values), means, slowest, tuple(missing), tuple(scores), tuple(answers))

@@ -59,7 +59,7 @@ def task_of(tools_kwargs: Mapping[str, Any] | None) -> Task:
     text = (tools_kwargs or {}).get(TASK)
     if not isinstance(text, str):
         raise ValueError(
-            "the row has no task in extra_info.tools_kwargs: write the data with `python -m"
-            " scaleout.verl export`"
+            "the row has no task in extra_info.tools_kwargs: "
+            "write the data with `python -m scaleout.verl export`"
         )
     return Task.from_json(json.loads(text))

@@ -13,21 +13,24 @@ from envs.retail.files import read_json
 from scaleout.verl.export import OURS
 from scaleout.verl.rows import LOOPS
 from scaleout.verl.rules_training import ROLLOUT, TRAINING
-from scaleout.verl.settings import Settings, model_type
+from scaleout.verl.settings import DEFAULTS, Settings, model_type
 
 Rule = Callable[[Settings], str | None]
 MODEL = "actor_rollout_ref.model"
 LOOP = f"{ROLLOUT}.agent.default_agent_loop"
 LOOP_FILE = f"{ROLLOUT}.agent.agent_loop_config_path"
 TURN = f"{ROLLOUT}.multi_turn"
-PROMPT = {
-    "gpt_oss": 4096,
-    "": 6144,
-}  # policy and sixteen tools: 2,900 tokens in harmony, about 4,200 for Qwen
-RESPONSE = (
-    6144  # tokens after the prompt: 99 % of 800 demonstrations have at most 4,690, without much thought
-)
+# Policy and sixteen tools: 2,900 tokens in harmony, about 4,200 for Qwen.
+PROMPT, PROMPT_OF_OTHERS = 4096, 6144
+# Tokens after the prompt: 99 % of 800 demonstrations have at most 4,690, without much thought.
+RESPONSE = 6144
 ANSWER = 4096  # characters: the longest look-up answers with 2,915
+
+
+NUMBERS = (
+    *(name for name, default in DEFAULTS.items() if type(default) in (int, float)),
+    f"{ROLLOUT}.max_model_len",
+)
 
 
 def is_gpt_oss(settings: Settings) -> bool:
@@ -52,8 +55,8 @@ def agent_loop_file(settings: Settings) -> str | None:
     """Our loops are known only through their file."""
     if settings[LOOP] in OURS and not settings.is_set(LOOP_FILE):
         return (
-            f"{LOOP_FILE} is not set, so {settings[LOOP]} is unknown: point it to the exported"
-            " agent_loops.yaml"
+            f"{LOOP_FILE} is not set, so {settings[LOOP]} is unknown: "
+            "point it to the exported agent_loops.yaml"
         )
     return None
 
@@ -62,8 +65,8 @@ def tool_file(settings: Settings) -> str | None:
     """The tools belong to the prompt, and to the length that prompts are filtered by."""
     if not settings.is_set(f"{TURN}.tool_config_path"):
         return (
-            f"{TURN}.tool_config_path is not set, so the agent has no tools: point it to the exported"
-            " tools.yaml"
+            f"{TURN}.tool_config_path is not set, so the agent has no tools: "
+            "point it to the exported tools.yaml"
         )
     return None
 
@@ -86,9 +89,8 @@ def answers_whole(settings: Settings) -> str | None:
     most = settings[f"{TURN}.max_tool_response_length"]
     if most is not None and most < ANSWER:
         return (
-            f"{TURN}.max_tool_response_length is {most} characters, so answers of tools are cut: set"
-            " it to at least"
-            f" {ANSWER}"
+            f"{TURN}.max_tool_response_length is {most} characters, so answers of tools are cut: "
+            f"set it to at least {ANSWER}"
         )
     return None
 
@@ -98,13 +100,12 @@ def answers_whole(settings: Settings) -> str | None:
 
 def prompt_length(settings: Settings) -> str | None:
     """Prompts that are too long are filtered out before the run, all of them."""
-    least = PROMPT["gpt_oss" if is_gpt_oss(settings) else ""]
+    least = PROMPT if is_gpt_oss(settings) else PROMPT_OF_OTHERS
     most = settings["data.max_prompt_length"]
     if most is not None and most < least:
         return (
-            f"data.max_prompt_length is {most}, too short for policy and tools, so every row is"
-            " filtered out or cut:"
-            f" set it to at least {least}"
+            f"data.max_prompt_length is {most}, too short for policy and tools, so every row is filtered out "
+            f"or cut: set it to at least {least}"
         )
     return None
 
@@ -114,9 +115,8 @@ def response_length(settings: Settings) -> str | None:
     most = settings["data.max_response_length"]
     if most is not None and most < RESPONSE:
         return (
-            f"data.max_response_length is {most}, but it has to hold all turns and all answers of"
-            " tools: set it to at"
-            f" least {RESPONSE}"
+            f"data.max_response_length is {most}, but it has to hold all turns and all answers of tools: "
+            f"set it to at least {RESPONSE}"
         )
     return None
 
@@ -127,8 +127,8 @@ def context_length(settings: Settings) -> str | None:
     response = settings["data.max_response_length"]
     if None not in (room, prompt, response) and room < prompt + response:
         return (
-            f"{ROLLOUT}.max_model_len is {room}, less than prompt and response together: set it to at least"
-            f" {prompt + response}, or leave it out"
+            f"{ROLLOUT}.max_model_len is {room}, less than prompt and response together: "
+            f"set it to at least {prompt + response}, or leave it out"
         )
     return None
 
@@ -184,5 +184,14 @@ RULES: tuple[Rule, ...] = (
 
 
 def problems(settings: Settings) -> list[str]:
-    """The sentences of all rules that are broken."""
-    return [sentence for rule in RULES if (sentence := rule(settings))]
+    """The sentences of all rules that are broken; what is no number comes first, and alone."""
+    return no_numbers(settings) or [sentence for rule in RULES if (sentence := rule(settings))]
+
+
+def no_numbers(settings: Settings) -> list[str]:
+    """What the rules could not compare."""
+    return [
+        f"{name} is {value!r}, and must be a number: write it out"
+        for name in NUMBERS
+        if isinstance(value := settings[name], str)
+    ]

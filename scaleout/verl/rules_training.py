@@ -20,8 +20,8 @@ def reward(settings: Settings) -> str | None:
     """The reward's old place is read by nobody."""
     if settings["custom_reward_function.path"]:
         return (
-            "custom_reward_function is verl's old key and is ignored: move it under reward, as"
-            f" reward.custom_reward_function.path={REWARD}"
+            "custom_reward_function is verl's old key and is ignored: move it under reward, as "
+            f"reward.custom_reward_function.path={REWARD}"
         )
     if not settings["reward.custom_reward_function.path"]:
         return f"reward.custom_reward_function.path is not set, so nothing is scored: set it to {REWARD}"
@@ -87,8 +87,8 @@ def divisible(settings: Settings) -> str | None:
     prompts, rollouts, gpus, nodes = (settings[name] for name in names)
     if None not in (prompts, rollouts, gpus, nodes) and (prompts * rollouts) % (gpus * nodes):
         return (
-            f"{prompts} prompts x {rollouts} rollouts do not divide among {gpus * nodes} GPUs: change"
-            " data.train_batch_size"
+            f"{prompts} prompts x {rollouts} rollouts do not divide among {gpus * nodes} GPUs: "
+            "change data.train_batch_size"
         )
     return None
 
@@ -128,8 +128,8 @@ def search_path(settings: Settings) -> str | None:
     places = settings["hydra.searchpath"] or []
     if any(str(place).startswith("file://verl/") for place in places):
         return (
-            "hydra.searchpath names file://verl/…, which is found only in verl's source folder: write"
-            " pkg://verl.trainer.config"
+            "hydra.searchpath names file://verl/…, which is found only in verl's source folder: "
+            "write pkg://verl.trainer.config"
         )
     return None
 

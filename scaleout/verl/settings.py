@@ -4,17 +4,16 @@
     settings["actor_rollout_ref.rollout.n"]          # the file's, else verl 0.9.1's default
     settings.is_set("data.max_prompt_length")        # whether the file says so
 
-Works on the plain file, without verl; `check.composed` gives the same from verl's own composition.
+Works on the plain file, without verl; `check.compose` gives the values of verl's own composition.
 """
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from envs.retail.files import FileError
+from envs.retail.files import FileError, read_json
 
 _ROLLOUT, _ACTOR, _MODEL = "actor_rollout_ref.rollout", "actor_rollout_ref.actor", "actor_rollout_ref.model"
 DEFAULTS: dict[str, Any] = {  # of verl 0.9.1, as far as rules ask for them; a test compares them with verl's
@@ -74,23 +73,28 @@ class Settings:
 
     def __getitem__(self, name: str) -> Any:
         """A setting, references to other settings followed; None where it is to be filled in (`???`)."""
-        value, found = _find(self.values, name)
-        return self._resolved(value if found else DEFAULTS.get(name), 10)
+        return self._followed(name, 10)
 
     def is_set(self, name: str) -> bool:
         """Whether the configuration's own file says something."""
         return _find(self.values if self.said is None else self.said, name)[1]
 
-    def _resolved(self, value: Any, depth: int) -> Any:
-        if value == "???" or not isinstance(value, str):
-            return None if value == "???" else value
+    def _followed(self, name: str, depth: int) -> Any:
+        value, found = _find(self.values, name)
+        value = value if found else DEFAULTS.get(name)
+        if value == "???" or not depth:  # so deep only where settings name each other in a circle
+            return None
+        if not isinstance(value, str):
+            return value
         if _NUMBER.fullmatch(value):  # YAML takes 1e-6 for text; verl's reader does not
             return float(value)
-        for name in _REFERENCE.findall(value) if depth else ():
-            inner = self._resolved(_find(self.values, name)[0], depth - 1)
+        if whole := _REFERENCE.fullmatch(value):
+            return self._followed(whole[1], depth - 1)
+        for part in _REFERENCE.findall(value):
+            inner = self._followed(part, depth - 1)
             if inner is None:
                 return None
-            value = value.replace("${" + name + "}", str(inner))
+            value = value.replace("${" + part + "}", str(inner))
         return value
 
 
@@ -148,13 +152,10 @@ def _put(values: dict[str, Any], override: str) -> None:
 
 def model_type(settings: Settings) -> str:
     """The model's family: of its folder where that is there, else as far as its name and parser tell."""
-    path = settings[f"{_MODEL}.path"] or ""
+    path = str(settings[f"{_MODEL}.path"] or "")
     config = Path(path).expanduser() / "config.json"
     if config.is_file():
-        try:
-            return str(json.loads(config.read_text(encoding="utf-8")).get("model_type", ""))
-        except ValueError as error:
-            raise FileError(config, None, f"is not valid JSON: {error}") from error
+        return str(read_json(config).get("model_type", ""))
     loop = settings[f"{_ROLLOUT}.agent.default_agent_loop"]
     parser = str(settings[f"{_ROLLOUT}.multi_turn.format"])
     if re.search(r"gpt[-_]?oss", path.lower()) or loop == "retail_agent" or parser.startswith("gpt-oss"):

@@ -56,8 +56,7 @@ def stops(vocabulary: Vocabulary) -> list[int]:
     found = [token for token, text in vocabulary.specials.items() if text in STOPS]
     if len(found) != len(STOPS):
         raise ValueError(
-            f"the tokenizer lacks {' or '.join(STOPS)}, so its model does not write harmony: for"
-            " other models use"
-            " the loop retail_tools and the parser of their family, such as format: hermes"
+            f"the tokenizer lacks {' or '.join(STOPS)}, so its model does not write harmony: "
+            "for others use the loop retail_tools and the parser of their family, such as format: hermes"
         )
     return sorted(found)

@@ -30,7 +30,13 @@ def test_hadolint_finds_nothing():
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("script", ["container/entry.sh", ".ci/run"])
+SCRIPTS = (
+    *("container/entry.sh", ".ci/run", "scaleout/slurm/train.sbatch"),
+    *("scaleout/skyrl/gsm8k_gpt_oss.sh", "scaleout/skyrl/retail_gpt_oss.sh"),
+)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
 def test_shellcheck_finds_nothing(script):
     done = run(installed("shellcheck"), ROOT / script)
     assert done.returncode == 0, done.stdout

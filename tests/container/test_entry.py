@@ -197,6 +197,7 @@ def health(tmp_path, monkeypatch, capsys) -> Callable[..., tuple[int, str]]:
         monkeypatch.delenv(cache, raising=False)  # other tests import what sets them
     monkeypatch.setenv("STATE_FILE", str(tmp_path / "state"))
     monkeypatch.setenv("TOOL_OUTPUTS", str(tmp_path / "outputs"))
+    monkeypatch.setattr(healthy, "PROJECT", tmp_path)
 
     def call(kind: str, **environment: str) -> tuple[int, str]:
         (tmp_path / "state").write_text(kind + "\n")
@@ -213,6 +214,7 @@ def test_a_run_is_healthy_while_it_writes(tmp_path, health):
     step.parent.mkdir(parents=True)
     step.write_text("{}")
     assert health("run") == (0, "run: fine\n")
+    assert health("run", TOOL_OUTPUTS="")[0] == 0, "set to nothing, it is as if it were not set"
     hours_ago = step.stat().st_mtime - 2 * 3600
     os.utime(step, (hours_ago, hours_ago))
     code, told = health("run")

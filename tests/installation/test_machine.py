@@ -7,6 +7,8 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
+from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -42,8 +44,9 @@ def test_a_machine_without_nvidia_smi_or_with_a_broken_driver_has_no_gpu(nvidia_
     nvidia_smi("echo 'NVIDIA-SMI has failed because it could not reach the driver.'; exit 9")
     gpus, why = find_gpus()
     assert gpus == () and why.startswith("nvidia-smi fails: NVIDIA-SMI has failed because")
-    nvidia_smi("exit 0")
-    assert find_gpus() == ((), "nvidia-smi names none")
+    for silent in ("exit 0", "echo 'No devices were found'"):
+        nvidia_smi(silent)
+        assert find_gpus() == ((), "nvidia-smi names none")
 
 
 def test_an_old_driver_that_knows_no_compute_capability_still_names_its_gpu(nvidia_smi):
@@ -53,15 +56,13 @@ def test_an_old_driver_that_knows_no_compute_capability_still_names_its_gpu(nvid
 
 
 def test_torch_is_told_from_its_files_without_being_imported():
+    code = "import sys; from pipeline.installation import machine; machine.find_torch(gpu=False)"
+    subprocess.run([sys.executable, "-c", f"{code}; assert 'torch' not in sys.modules"], cwd=ROOT, check=True)
     torch = find_torch(gpu=False)
-    known = subprocess.run(
-        [sys.executable, "-c", "from importlib.metadata import version; print(version('torch'))"],
-        capture_output=True,
-        text=True,
-    )
-    assert (torch is None) == (known.returncode != 0)
-    if torch:
-        assert torch.version == known.stdout.strip().split("+")[0] and torch.sees_gpu is False
+    if find_spec("torch") is None:
+        assert torch is None
+    else:
+        assert torch.version == metadata.version("torch").split("+")[0] and torch.sees_gpu is False
 
 
 @contextmanager

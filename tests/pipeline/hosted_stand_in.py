@@ -19,9 +19,12 @@ PARTS = (
     "helpers.py",
     "pipeline/__init__.py",
     "pipeline/hosted.py",
+    "pipeline/installation/__init__.py",
     "pipeline/installation/pins.py",
     "pipeline/runs.py",
     "envs/__init__.py",
+    "envs/retail/__init__.py",
+    "envs/retail/files.py",
 )
 # Should a real installer be reached after all, it must not touch the environment that runs the tests.
 HARMLESS = {"PIP_DRY_RUN": "1", "PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull, "UV_OFFLINE": "1"}
@@ -31,6 +34,7 @@ VARIABLES = {
     "Kaggle": {"KAGGLE_KERNEL_RUN_TYPE": "Interactive", "COLAB_RELEASE_TAG": "release-colab"},
     "": {},
 }
+BROUGHT = ("torch==2.9.0+cu126", "torchvision==0.24.0+cu126", "pandas==2.2.2", "ipykernel==6.17.1")
 INSTALLER = """#!{python} -S
 import json, os, pathlib, shutil, sys
 words = sys.argv[1:]
@@ -85,7 +89,7 @@ class Host:
             listed = f"#!/bin/sh\necho 'GPU 0: {gpu} (UUID: GPU-0)'\n"
             (self.bin / "nvidia-smi").write_text(listed)
             (self.bin / "nvidia-smi").chmod(0o755)
-        self.has("torch==2.9.0+cu126", "torchvision==0.24.0+cu126", "pandas==2.2.2", "ipykernel==6.17.1")
+        self.has(*BROUGHT)
 
     def _program(self, path: Path, program: str) -> None:
         path.write_text(INSTALLER.format(python=sys.executable, program=program))
@@ -145,11 +149,9 @@ def first_cell(address: str = "OWNER/REPOSITORY") -> str:
 
 def copy_project(to: Path) -> Path:
     """As much of the project as its first cell needs."""
-    files = [*PARTS, "envs/retail/files.py", "envs/retail/__init__.py"]
-    for name in [*files, *(path.name for path in ROOT.glob("requirements*.txt"))]:
-        if (ROOT / name).exists():
-            (to / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, to / name)
+    for name in [*PARTS, *(path.name for path in ROOT.glob("requirements*.txt"))]:
+        (to / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, to / name)
     return to
 
 

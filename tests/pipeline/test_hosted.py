@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from hosted_stand_in import HARMLESS, ROOT, VARIABLES, Host, copy_project, repository_of
+from hosted_stand_in import BROUGHT, HARMLESS, ROOT, VARIABLES, Host, copy_project, repository_of
 
 from pipeline import hosted
 
@@ -37,10 +37,8 @@ def test_unsloth_goes_in_alone_and_the_hosts_own_packages_stay(tmp_path, address
     host = Host(tmp_path, "Colab")
     host.run(SHOP_REPOSITORY=address)
     others, alone = (call["words"] for call in host.installed)
-    assert "--no-deps" in alone and [w for w in alone if "==" in w] == [
-        "unsloth==2026.10.9",
-        "unsloth-zoo==2026.10.9",
-    ]
+    asked = [word for word in alone if "==" in word]
+    assert "--no-deps" in alone and asked == ["unsloth==2026.10.9", "unsloth-zoo==2026.10.9"]
     names = {word.split("==")[0] for word in host.words}
     assert names.isdisjoint({"torch", "torchvision", "xformers", "pandas", "ipykernel", "jupyterlab"})
     assert "--no-deps" not in others and "--constraint" in others
@@ -52,13 +50,7 @@ def test_what_must_not_change_is_held_fast_while_the_rest_is_installed(tmp_path,
     keep = "shutil.copy(words[words.index('--constraint') + 1], os.environ['STAND_IN_SITE'] + '/held')"
     program.write_text(program.read_text() + f"if '--constraint' in words:\n    {keep}\n")
     host.run(SHOP_REPOSITORY=address)
-    held = (host.site / "held").read_text().split()
-    assert set(held) == {
-        "torch==2.9.0+cu126",
-        "torchvision==0.24.0+cu126",
-        "pandas==2.2.2",
-        "ipykernel==6.17.1",
-    }
+    assert sorted((host.site / "held").read_text().split()) == sorted(BROUGHT)
 
 
 @pytest.mark.parametrize(
@@ -91,9 +83,8 @@ def test_what_is_right_is_left_and_what_trains_is_brought_to_its_pin():
 def test_a_machine_without_a_gpu_gets_the_cpu_set(tmp_path, address):
     host = Host(tmp_path, "Colab", gpu="")
     said = host.run(SHOP_REPOSITORY=address)
-    assert (
-        "no GPU" in said.out and "bitsandbytes==0.50.2" in host.words and "torchao==0.18.0" not in host.words
-    )
+    assert "no GPU" in said.out and "bitsandbytes==0.50.2" in host.words
+    assert not any(word.startswith("torchao==") for word in host.words), "it is of the GPU's set"
 
 
 def test_of_two_gpus_one_is_used_unless_the_user_says_otherwise(tmp_path, address):
@@ -103,10 +94,8 @@ def test_of_two_gpus_one_is_used_unless_the_user_says_otherwise(tmp_path, addres
 
 
 def test_an_old_gpu_is_told_what_to_choose(tmp_path, address):
-    assert (
-        "choose `GPU T4 x2`"
-        in Host(tmp_path, "Kaggle", gpu="Tesla P100-PCIE-16GB").run(SHOP_REPOSITORY=address).out
-    )
+    host = Host(tmp_path, "Kaggle", gpu="Tesla P100-PCIE-16GB")
+    assert "choose `GPU T4 x2`" in host.run(SHOP_REPOSITORY=address).out
 
 
 # The address

