@@ -22,12 +22,12 @@ TARGET = 2_000  # tasks per second of one core, for levels 1 to 3 together
 
 
 def measure(shop: Shop, count: int, rounds: int) -> list[dict[str, Any]]:
-    """Tasks per second for each choice of levels, and the time a shop's index takes."""
+    """Tasks per second for each choice of levels."""
     works = {_name(levels): _making(shop, levels, count) for levels in LEVELS}
     rows = []
     for name, samples in timing.interleaved(works, rounds).items():
-        per_second = {clock: 1 / timing.typical(samples, clock) for clock in ("cpu", "wall")}
-        rows.append({"levels": name, **{clock: round(value) for clock, value in per_second.items()}})
+        per_second = {clock: round(1 / seconds) for clock, seconds in timing.by_clock(samples).items()}
+        rows.append({"levels": name, **per_second})
     return rows
 
 
