@@ -6,8 +6,8 @@
     python -m benchmarks --quick           # only see that everything runs
     python -m benchmarks --only table --against TAU_BENCH --against TOOLRL --adapter ADAPTER    # every row
 
-TAU_BENCH and TOOLRL are checkouts, ADAPTER is the folder of a warmed-up tiny model's adapter, which the rows
-"loop" and "overhead" need; without the option it is the one that `make demo` makes.
+TAU_BENCH and TOOLRL are checkouts; of ToolRL the file rlla.py is enough. ADAPTER is the folder of a warmed-up
+tiny model's adapter, which the rows "loop" and "overhead" need: without the option, the one of `make demo`.
 
 A part that was measured whole replaces itself in `outputs/reference/speed.json`, with its date and machine;
 `docs/speed.md` and its pictures are made from that file. A run that is stopped keeps the parts that were done
@@ -143,7 +143,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--only", action="append", default=[], choices=NAMES, help="a part, or a row (loop: overhead too)"
     )
     parser.add_argument(
-        "--against", action="append", default=[], type=Path, help="a checkout of tau-bench or of ToolRL"
+        "--against",
+        action="append",
+        default=[],
+        type=Path,
+        help="a checkout of tau-bench or of ToolRL, or its rlla.py",
     )
     parser.add_argument("--pairs", type=Path, help="recorded ToolRL answers (JSONL) instead of made-up ones")
     parser.add_argument("--adapter", type=Path, default=table.ADAPTER, help="for loop and overhead: a folder")

@@ -21,11 +21,10 @@ from typing import Any
 
 from benchmarks import parser, report, retail, timing, toolrl
 from benchmarks.toolrl_cases import cases, read_cases
-from benchmarks.work import example_calls, require_same_work, spread
+from benchmarks.work import example_calls, held_out_tasks, require_same_work, spread
 from benchmarks.worlds import TAU_BENCH, TAU_BENCH_DATA, OurWorld, TauBenchWorld, tau_bench_test_tasks
 from envs.retail.database import Shop
 from envs.retail.files import FileError
-from envs.retail.tasks import read_tasks
 from pipeline.runs import ROOT
 
 ADAPTER = ROOT / "outputs" / "demo" / "sft" / "adapter"
@@ -81,7 +80,7 @@ class Against:
                 found = replace(found, rlla=path)
             else:
                 known = f"tau-bench ({TAU_BENCH}) or of ToolRL ({toolrl.RLLA})"
-                raise FileError(path, None, f"no checkout of {known}: name its top folder")
+                raise FileError(path, None, f"no checkout of {known}: name its top folder, or rlla.py itself")
         return found
 
 
@@ -135,7 +134,7 @@ def shop(effort: Effort, against: Against) -> list[Row]:
         own = Shop.load(path / TAU_BENCH_DATA)
         worlds = [OurWorld(own, tasks), TauBenchWorld(path, tasks)]
     else:
-        own, tasks = Shop.load(), spread(read_tasks(ROOT / "data" / "test.jsonl"), effort.gold_tasks)
+        own, tasks = Shop.load(), spread(held_out_tasks(), effort.gold_tasks)
         worlds = [OurWorld(own, tasks)]
     require_same_work(worlds, example_calls(own))
     bench = retail.Bench(worlds, retail.Effort(effort.rounds, calls=500, passes=effort.gold_passes))
@@ -162,7 +161,7 @@ def reward(effort: Effort, against: Against) -> list[Row]:
 
 def reading(effort: Effort, against: Against) -> list[Row]:
     """Our strict parser beside OpenAI's, which is Rust."""
-    tasks = spread(read_tasks(ROOT / "data" / "test.jsonl"), effort.episodes)
+    tasks = spread(held_out_tasks(), effort.episodes)
     samples = parser.measure(tasks, effort.rounds, passes=1)
     if samples is None:
         note = "needs the package oss-harmony: `pip install -r requirements-dev.txt`"

@@ -9,8 +9,9 @@ from typing import Any
 
 from benchmarks.worlds import World, gold_episode
 from envs.retail.database import Shop
-from envs.retail.tasks import Action, Task
+from envs.retail.tasks import Action, Task, read_tasks
 from envs.retail.tools import TOOLS, WRITE, call
+from pipeline.runs import ROOT
 
 
 def example_calls(shop: Shop) -> dict[str, dict[str, Any]]:
@@ -71,6 +72,11 @@ def example_tasks(shop: Shop, count: int) -> list[Task]:
         actions = [Action(name, arguments_of(name, values)) for name in names]
         tasks.append(Task(f"example/{index}", f"Please: {write}", tuple(actions), customer=values["user_id"]))
     return tasks
+
+
+def held_out_tasks() -> list[Task]:
+    """The project's own test tasks."""
+    return read_tasks(ROOT / "data" / "test.jsonl")
 
 
 def spread(tasks: Sequence[Task], count: int) -> list[Task]:

@@ -52,6 +52,11 @@ def closing(task: Task) -> str:
     return " ".join(task.outputs) or "Done."
 
 
+def actions_of(task: Task) -> list[Action]:
+    """The gold actions and the closing words."""
+    return [*task.gold_actions, Action(RESPOND, {"content": closing(task)})]
+
+
 def gold_episode(world: World, env: Any, index: int) -> float:
     """Reset, do what the gold actions do, say what must be said; the reward."""
     world.reset(env, index)
@@ -69,7 +74,7 @@ class OurWorld:
 
     def __init__(self, shop: Shop, tasks: Sequence[Task]):
         self.shop, self.tasks = shop, tasks
-        self.actions = [[*task.gold_actions, Action(RESPOND, {"content": closing(task)})] for task in tasks]
+        self.actions = [actions_of(task) for task in tasks]
 
     def open(self, index: int) -> RetailEnv:
         """A live episode."""
