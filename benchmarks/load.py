@@ -100,7 +100,11 @@ def live_curve(shop: Shop, tasks: Sequence[Task], effort: Effort, tick: Callable
 
 def _repeated(shop: Shop, tasks: Sequence[Task], count: int) -> timing.Work:
     """Few episodes are over too soon to be measured."""
-    return lambda: lambda: sum(play_in_turn(shop, tasks, count) for _ in range(max(1, 300 // count)))
+
+    def run() -> int:
+        return sum(play_in_turn(shop, tasks, count) for _ in range(max(1, 300 // count)))
+
+    return lambda: run
 
 
 def half_done(shop: Shop, tasks: Sequence[Task], count: int) -> list[RetailEnv]:

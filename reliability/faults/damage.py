@@ -104,8 +104,11 @@ def _program(name: str) -> Callable[[Run], None]:
 
 def _removed(*names: str) -> Callable[[Run], None]:
     def done(run: Run) -> None:
-        for name in names:
-            shutil.rmtree(run / name, ignore_errors=True) if (run / name).is_dir() else (run / name).unlink()
+        for place in (run / name for name in names):
+            if place.is_dir():
+                shutil.rmtree(place)
+            else:
+                place.unlink()
 
     return done
 
@@ -126,7 +129,11 @@ def _without(name: str) -> Callable[[Run], None]:
 
 
 def _after(*steps: Callable[[Run], None]) -> Callable[[Run], None]:
-    return lambda run: [step(run) for step in steps] and None
+    def done(run: Run) -> None:
+        for step in steps:
+            step(run)
+
+    return done
 
 
 _SFT, _GRPO = _removed("sft"), lambda run: unfinished(run, "grpo", but=0)

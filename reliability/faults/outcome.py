@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-TIMES = re.compile(r"second|runtime|per_second|time|flos|num_tokens")  # what no two runs share
+TIMES = re.compile(r"second|time|flos|num_tokens")  # what no two runs share
 
 
 def differences(whole: dict[str, str], run: Path) -> list[str]:
