@@ -1,13 +1,17 @@
 """`make bench`: what is fast beside what, how cost grows with the work, and what many episodes at once do.
 
-    python -m benchmarks                                              # all three parts, some twelve minutes
-    python -m benchmarks --against ../tau-bench --against ../ToolRL   # with both checkouts to compare with
-    python -m benchmarks --only table                                 # one part: table, growth or load
-    python -m benchmarks --only reward                                # one row of the table: only printed
-    python -m benchmarks --quick                                      # only see that everything runs
+    python -m benchmarks                   # all three parts, some ten minutes
+    python -m benchmarks --only table      # one part: table, growth or load
+    python -m benchmarks --only reward     # one row of the table: only printed
+    python -m benchmarks --quick           # only see that everything runs
+    python -m benchmarks --only table --against TAU_BENCH --against TOOLRL --adapter ADAPTER    # every row
+
+TAU_BENCH and TOOLRL are checkouts; of ToolRL the file rlla.py is enough. ADAPTER is the folder of a warmed-up
+tiny model's adapter, which the rows "loop" and "overhead" need: without the option, the one of `make demo`.
 
 A part that was measured whole replaces itself in `outputs/reference/speed.json`, with its date and machine;
-`docs/speed.md` and its pictures are made from that file. A quick run writes only where `--out` says.
+`docs/speed.md` and its pictures are made from that file. A run that is stopped keeps the parts that were done
+and prints the rows of an unfinished table. A quick run writes only where `--out` says.
 """
 
 import argparse
@@ -17,6 +21,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -24,7 +29,7 @@ from typing import Any
 
 from benchmarks import endpoint_load, growing, growth, load, table
 from benchmarks.speed_page import PLACES, Places, as_text, write_all
-from envs.retail.files import read_json, whole_file
+from envs.retail.files import FileError, read_json, whole_file
 
 PARTS = ("table", "growth", "load")
 NAMES = (*PARTS, *table.ROWS)
@@ -32,10 +37,17 @@ Tick = Callable[[str], None]
 
 
 def measure_table(options: argparse.Namespace, tick: Tick) -> list[dict[str, Any]]:
-    """The table's rows."""
+    """The table's rows; what was measured before a run is stopped is printed."""
     against = table.Against.of(options.against, pairs=options.pairs, adapter=options.adapter)
-    names = [name for name in options.only if name in table.ROWS]
-    return table.to_json(table.measure(table.QUICK if options.quick else table.FULL, against, names, tick))
+    effort, rows = table.QUICK if options.quick else table.FULL, []
+    try:
+        for row in table.measure(effort, against, single_rows(options), tick):
+            rows.append(asdict(row))
+    except BaseException:
+        if rows:
+            print(as_text({"table": {"found": rows}}))
+        raise
+    return rows
 
 
 def measure_growth(options: argparse.Namespace, tick: Tick) -> list[dict[str, Any]]:
@@ -48,6 +60,11 @@ def measure_load(options: argparse.Namespace, tick: Tick) -> dict[str, Any]:
     """Live episodes, threads, processes, and the endpoint."""
     effort = load.QUICK if options.quick else load.FULL
     return load.measure(effort, tick) | {"endpoint": endpoint_load.measure(effort, tick)}
+
+
+def single_rows(options: argparse.Namespace) -> list[str]:
+    """The rows that are asked for one by one; none where the whole table is."""
+    return [] if "table" in options.only else [name for name in options.only if name in table.ROWS]
 
 
 MEASURES = {"table": measure_table, "growth": measure_growth, "load": measure_load}
@@ -85,11 +102,12 @@ def busy() -> float | None:
 
 
 def run(options: argparse.Namespace, places: Places | None) -> dict[str, Any]:
-    """Measure what is asked for; what was measured whole is written to `places` at once."""
+    """Measure what is asked for; a part that was measured whole is written to `places` at once."""
     from tqdm.auto import tqdm
 
-    rows = [name for name in options.only if name not in PARTS]
+    rows = single_rows(options)
     parts = [part for part in PARTS if not options.only or part in options.only or (rows and part == "table")]
+    kept = read_json(places.json) if places and places.json.exists() else {}
     found: dict[str, Any] = {}
     with tqdm(desc="bench", unit=" steps", disable=options.quiet) as bar:
 
@@ -97,25 +115,42 @@ def run(options: argparse.Namespace, places: Places | None) -> dict[str, Any]:
             bar.set_postfix_str(name)
             bar.update()
 
-        for part in parts:
-            found[part] = stamped(partial(MEASURES[part], options, tick))
-            if places and not (part == "table" and rows):
-                known = read_json(places.json) if places.json.exists() else {}
-                with whole_file(places.json) as out:
-                    json.dump(known | {part: found[part]}, out, indent=1)
-                    out.write("\n")
+        try:
+            for part in parts:
+                found[part] = stamped(partial(MEASURES[part], options, tick))
+                if places and not (part == "table" and rows):
+                    kept[part] = found[part]
+                    with whole_file(places.json) as out:
+                        json.dump(kept, out, indent=1)
+                        out.write("\n")
+        finally:  # stopped or not, the page says what the file holds
+            if any(kept.get(part) is one for part, one in found.items()):
+                write_pages(places)
     return found
+
+
+def write_pages(places: Places) -> None:
+    """Page and pictures of what has been measured so far."""
+    print(f"written: {', '.join(map(str, write_all(places)))}", file=sys.stderr)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.split("\n")[0])
-    parser.add_argument("--only", action="append", default=[], choices=NAMES, help="a part, or a row")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument(
-        "--against", action="append", default=[], type=Path, help="a checkout of tau-bench or ToolRL"
+        "--only", action="append", default=[], choices=NAMES, help="a part, or a row (loop: overhead too)"
+    )
+    parser.add_argument(
+        "--against",
+        action="append",
+        default=[],
+        type=Path,
+        help="a checkout of tau-bench or of ToolRL, or its rlla.py",
     )
     parser.add_argument("--pairs", type=Path, help="recorded ToolRL answers (JSONL) instead of made-up ones")
-    parser.add_argument("--adapter", type=Path, default=table.ADAPTER, help="of the warmed-up tiny model")
+    parser.add_argument("--adapter", type=Path, default=table.ADAPTER, help="for loop and overhead: a folder")
     parser.add_argument("--out", type=Path, help="write speed.json, speed.md and the pictures here")
     parser.add_argument("--page", action="store_true", help="measure nothing; write page and pictures again")
     parser.add_argument("--quick", action="store_true", help="only see that everything runs")
@@ -123,13 +158,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     places = Places.of(options.out) if options.out else None if options.quick else PLACES
     try:
-        found = {} if options.page else run(options, places)
-        if places and places.json.exists():
-            print(f"written: {', '.join(map(str, write_all(places)))}", file=sys.stderr)
-    except ValueError as error:
+        if options.page:
+            write_pages(places or PLACES)
+        else:
+            print(as_text(run(options, places)))
+    except FileError as error:
         print(error, file=sys.stderr)
         return 2
-    print(as_text(found))
+    except KeyboardInterrupt:
+        print("stopped; the parts that were done are kept", file=sys.stderr)
+        return 130
     return 0
 
 

@@ -36,7 +36,7 @@ def answer(request: Mapping[str, Any], script: Mapping[str, Sequence[Mapping[str
 
 
 class Endpoint:
-    """Serves one script; counts what it was asked and what it answered badly."""
+    """Serves one script; counts its answers, so that some of them are bad."""
 
     def __init__(self, script: Mapping[str, Any], latency: float) -> None:
         self.script, self.latency, self.numbers = script, latency, itertools.count(1)

@@ -9,6 +9,7 @@ CPU time is the process's own, so that a busy machine does not blur it; the wall
 import argparse
 import json
 import platform
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,12 @@ TARGET = 2_000  # tasks per second of one core, for levels 1 to 3 together
 
 
 def measure(shop: Shop, count: int, rounds: int) -> list[dict[str, Any]]:
-    """Tasks per second for each choice of levels, and the time a shop's index takes."""
-    works = {_name(levels): _making(shop, levels, count) for levels in LEVELS}
+    """Tasks per second for each choice of levels."""
+    works = {_name(levels): making(Generator(shop, seed=99, levels=levels), count) for levels in LEVELS}
     rows = []
     for name, samples in timing.interleaved(works, rounds).items():
-        per_second = {clock: 1 / timing.typical(samples, clock) for clock in ("cpu", "wall")}
-        rows.append({"levels": name, **{clock: round(value) for clock, value in per_second.items()}})
+        per_second = {clock: round(1 / seconds) for clock, seconds in timing.by_clock(samples).items()}
+        rows.append({"levels": name, **per_second})
     return rows
 
 
@@ -35,12 +36,11 @@ def _name(levels: tuple[int, ...]) -> str:
     return "levels 1-3" if len(levels) > 1 else f"level {levels[0]}"
 
 
-def _making(shop: Shop, levels: tuple[int, ...], count: int) -> timing.Work:
+def making(generator: Generator, count: int) -> timing.Work:
     """Making `count` tasks that were not made before; the index is built off the clock."""
-    generator = Generator(shop, seed=99, levels=levels)
     start = iter(range(0, 1_000_000_000, count))
 
-    def prepare() -> Any:
+    def prepare() -> Callable[[], int]:
         first = next(start)
 
         def run() -> int:

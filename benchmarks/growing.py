@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from random import Random
 
+from benchmarks.generator import making
 from benchmarks.growing_turns import TURNS, long_episode, long_rollout, shared_shop
 from benchmarks.growth import Growing, Work
 from benchmarks.report import make_run
@@ -55,14 +56,8 @@ def _task_file(count: int) -> Path:
 
 
 def _generating(count: int) -> Work:
-    generator, start = Generator(shared_shop(), seed=77), iter(range(0, 10**9, count))
-
-    def work() -> None:
-        first = next(start)
-        for number in range(first, first + count):
-            generator.task(number)
-
-    return work
+    prepare = making(Generator(shared_shop(), seed=77), count)
+    return lambda: prepare()()
 
 
 def _reading(count: int) -> Work:

@@ -22,11 +22,11 @@ from statistics import median
 from typing import Any
 
 from benchmarks import timing
-from benchmarks.worlds import closing
+from benchmarks.work import held_out_tasks
+from benchmarks.worlds import actions_of
 from envs.retail.database import Shop
 from envs.retail.environment import RetailEnv
-from envs.retail.tasks import RESPOND, Action, Task, read_tasks
-from pipeline.runs import ROOT
+from envs.retail.tasks import Action, Task
 
 
 @dataclass(frozen=True)
@@ -44,17 +44,16 @@ class Effort:
 
 
 FULL = Effort()
-QUICK = Effort((1, 10), 1, (1, 2), (1,), 20, 0.002, (1, 4), 4)
-
-
-def gold_tasks() -> list[Task]:
-    """The project's own held-out tasks."""
-    return read_tasks(ROOT / "data" / "test.jsonl")
-
-
-def actions_of(task: Task) -> list[Action]:
-    """The gold actions and the closing words."""
-    return [*task.gold_actions, Action(RESPOND, {"content": closing(task)})]
+QUICK = Effort(
+    live=(1, 10),
+    rounds=1,
+    threads=(1, 2),
+    processes=(1,),
+    episodes=20,
+    latency=0.002,
+    concurrent=(1, 4),
+    talks=4,
+)
 
 
 def opened(shop: Shop, tasks: Sequence[Task], count: int) -> list[tuple[RetailEnv, Iterator[Action]]]:
@@ -86,11 +85,7 @@ def live_curve(shop: Shop, tasks: Sequence[Task], effort: Effort, tick: Callable
     for _ in range(effort.rounds):
         for count in effort.live:
             tick(f"{count:,} live episodes")
-            repeats = max(1, 300 // count)
-            work = lambda count=count, repeats=repeats: sum(  # noqa: E731
-                play_in_turn(shop, tasks, count) for _ in range(repeats)
-            )
-            seconds[count].append(timing.measured(lambda work=work: work))
+            seconds[count].append(timing.measured(_repeated(shop, tasks, count)))
     return [
         {
             "live": count,
@@ -101,6 +96,15 @@ def live_curve(shop: Shop, tasks: Sequence[Task], effort: Effort, tick: Callable
         }
         for count, found in seconds.items()
     ]
+
+
+def _repeated(shop: Shop, tasks: Sequence[Task], count: int) -> timing.Work:
+    """Few episodes are over too soon to be measured."""
+
+    def run() -> int:
+        return sum(play_in_turn(shop, tasks, count) for _ in range(max(1, 300 // count)))
+
+    return lambda: run
 
 
 def half_done(shop: Shop, tasks: Sequence[Task], count: int) -> list[RetailEnv]:
@@ -153,7 +157,7 @@ _child: dict[str, Any] = {}  # of a worker process: its own shop and tasks
 
 
 def _begin() -> None:
-    _child.update(shop=Shop.load(), tasks=gold_tasks())
+    _child.update(shop=Shop.load(), tasks=held_out_tasks())
     play_in_turn(_child["shop"], _child["tasks"], len(_child["tasks"]))
 
 
@@ -195,7 +199,7 @@ def _at_once(count: int, found: Sequence[timing.Sample]) -> dict[str, Any]:
 
 def measure(effort: Effort, tick: Callable[[str], None] = print) -> dict[str, Any]:
     """Everything about load but the endpoint."""
-    shop, tasks = Shop.load(), gold_tasks()
+    shop, tasks = Shop.load(), held_out_tasks()
     live = live_curve(shop, tasks, effort, tick)
     tick("threads")
     threads = thread_curve(shop, tasks, effort)

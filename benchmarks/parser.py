@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks import timing
+from benchmarks.work import held_out_tasks
 from envs.retail.database import Shop
 from envs.retail.tasks import Task
 from envs.retail.tools import TOOLS
@@ -129,10 +130,7 @@ def measure(tasks: Sequence[Task], rounds: int, passes: int) -> dict[str, timing
 
 def main() -> None:
     """Measure and print."""
-    from envs.retail.tasks import read_tasks
-    from pipeline.runs import ROOT
-
-    samples = measure(read_tasks(ROOT / "data" / "test.jsonl")[:40], rounds=5, passes=3)
+    samples = measure(held_out_tasks()[:40], rounds=5, passes=3)
     if samples is None:
         raise SystemExit("needs the package oss-harmony: pip install -r requirements-dev.txt")
     for name, found in samples.items():

@@ -91,9 +91,8 @@ def draw_load(found: Mapping[str, Any], file: Path) -> None:
             counts, [x / endpoint["latency"] for x in counts], ":", color=GREY, label="nobody ever waits"
         )
         talk.legend(frameon=False)
-        for axes in (memory, sides):
+        for axes in (speed, memory, sides):
             axes.set_ylim(0, None)
-        speed.set_ylim(0, None)
         talk.set_yscale("log", subs=[])
         _save(figure, file)
 

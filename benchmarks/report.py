@@ -84,10 +84,7 @@ def measure(episodes: int, trials: int, rounds: int) -> dict[str, Any]:
             "episodes": count,
             "read": sum(file.stat().st_size for file in (run / "evaluation").glob("*.jsonl")),
             "bytes": (run / "report.html").stat().st_size,
-            "seconds": {
-                name: {clock: timing.typical(found, clock) for clock in ("cpu", "wall")}
-                for name, found in samples.items()
-            },
+            "seconds": {name: timing.by_clock(found) for name, found in samples.items()},
             "ratio": timing.ratio(samples["carried out anew"], samples["the page"]).to_json(),
         }
 

@@ -21,14 +21,26 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import timing
+from benchmarks.speed_tables import plain, side_by_side
 from benchmarks.work import arguments_of, example_calls, example_tasks, require_same_work, spread
-from benchmarks.worlds import OurWorld, TauBenchWorld, World, gold_episode, tau_bench_test_tasks
+from benchmarks.worlds import (
+    TAU_BENCH_DATA,
+    OurWorld,
+    TauBenchWorld,
+    World,
+    gold_episode,
+    tau_bench_test_tasks,
+)
 from envs.retail.database import DATA, Shop
-from envs.retail.files import whole_file
+from envs.retail.files import FileError, whole_file
 from envs.retail.replay import load_tasks
 from envs.retail.tasks import Task
 
-TARGETS = {"gold_ratio": 1000.0, "reset_us": 20.0, "idle_bytes": 10_000.0}
+TARGETS = {  # what, how it is written, whether more is better, and what is wanted
+    "gold_ratio": ("gold episode against tau-bench", "{:,.0f} times", True, 1000.0),
+    "reset_us": ("reset", "{:,.2f} µs", False, 20.0),
+    "idle_bytes": ("idle episode", "{:,.0f} bytes", False, 10_000.0),
+}
 
 
 @dataclass(frozen=True)
@@ -59,19 +71,7 @@ class Bench:
     def time(self, name: str, work: Callable[[World], timing.Work]) -> None:
         """Measure the same work in every world, interleaved, and note a row."""
         works = {world.name: work(world) for world in self.worlds}
-        samples = timing.interleaved(works, self.effort.rounds)
-        self.note(name, "seconds", samples)
-
-    def note(self, name: str, unit: str, samples: dict[str, timing.Rounds]) -> None:
-        """A row of the table; with a ratio if there are two worlds."""
-        row: dict[str, Any] = {"name": name, "unit": unit}
-        for world, rounds in samples.items():
-            row[world] = {clock: timing.typical(rounds, clock) for clock in ("wall", "cpu")}
-        if len(samples) == 2:
-            ours, theirs = samples.values()
-            row["ratio"] = timing.ratio(theirs, ours).to_json()
-            row["ratio_wall"] = timing.ratio(theirs, ours, "wall").to_json()
-        self.rows.append(row)
+        self.rows.append(timing.row(name, timing.interleaved(works, self.effort.rounds)))
 
 
 # --- what is measured -------------------------------------------------------------------------------------
@@ -82,11 +82,10 @@ def measure_resets(bench: Bench) -> None:
 
     def work(world: World) -> timing.Work:
         env, count = world.open(0), bench.effort.calls if world is bench.worlds[0] else 3
-        indices = range(len(world.actions))
 
         def run() -> int:
             for number in range(count):
-                world.reset(env, indices[number % len(indices)])
+                world.reset(env, number % len(world.actions))
             return count
 
         return lambda: run
@@ -175,7 +174,7 @@ def measure_live(bench: Bench) -> None:
         resident = timing.resident_bytes()
         works = {world.name: _all_alive(world, count) for world in worlds}
         samples = timing.interleaved(works, rounds)
-        bench.note(f"{count:,} live episodes, each", "seconds", samples)
+        bench.rows.append(timing.row(f"{count:,} live episodes, each", samples))
         if resident is not None and len(worlds) == 1:
             bench.rows[-1]["process_grew_bytes"] = max((timing.resident_bytes() or 0) - resident, 0)
 
@@ -233,55 +232,17 @@ def report(bench: Bench, tasks: Sequence[Task]) -> dict[str, Any]:
         "rounds": bench.effort.rounds,
         "worlds": [world.name for world in bench.worlds],
         "rows": bench.rows,
-        "targets": {name: {"found": found[name], "wanted": wanted} for name, wanted in TARGETS.items()},
+        "targets": {name: {"found": found[name], "wanted": TARGETS[name][-1]} for name in TARGETS},
     }
-
-
-def table(result: dict[str, Any]) -> str:
-    """The findings as text: a column of CPU and wall time for each world, then the ratio."""
-    worlds = result["worlds"]
-    heads = ["", *(f"{world} {clock}" for world in worlds for clock in ("CPU", "wall"))]
-    lines = [heads + ["ratio of CPU, median (min to max)"] * (len(worlds) == 2)]
-    for row in result["rows"]:
-        cells = [row["name"]]
-        for world in worlds:
-            cells += _cells(row.get(world))
-        if "ratio" in row:
-            cells.append("{median:,.1f} ({min:,.1f} to {max:,.1f})".format(**row["ratio"]))
-        lines.append(cells)
-    widths = [max(len(line[i]) for line in lines if i < len(line)) for i in range(len(lines[0]))]
-    return "\n".join(_aligned(line, widths) for line in lines)
-
-
-def _aligned(cells: list[str], widths: list[int]) -> str:
-    name, *numbers = (cell.rjust(width) for cell, width in zip(cells, widths, strict=False))
-    return "  ".join([cells[0].ljust(len(name)), *numbers])
-
-
-def _cells(value: Any) -> list[str]:
-    if value is None:
-        return ["", ""]
-    if isinstance(value, dict):
-        return [_seconds(value["cpu"]), _seconds(value["wall"])]
-    return [f"{value / 1000:,.1f} KB", ""]
-
-
-def _seconds(value: float) -> str:
-    return f"{value * 1e3:,.1f} ms" if value >= 1e-3 else f"{value * 1e6:,.2f} µs"
 
 
 def targets(result: dict[str, Any]) -> str:
     """Each target with what was found."""
-    words = {
-        "gold_ratio": ("gold episode against tau-bench", "{:,.0f} times", "at least"),
-        "reset_us": ("reset", "{:,.2f} µs", "at most"),
-        "idle_bytes": ("idle episode", "{:,.0f} bytes", "at most"),
-    }
     lines = []
-    for name, (what, form, bound) in words.items():
-        found, wanted = result["targets"][name]["found"], result["targets"][name]["wanted"]
+    for name, (what, form, more, wanted) in TARGETS.items():
+        found = result["targets"][name]["found"]
         if found is not None:
-            met = found >= wanted if bound == "at least" else found <= wanted
+            bound, met = ("at least", found >= wanted) if more else ("at most", found <= wanted)
             verdict = "met" if met else "MISSED"
             lines.append(f"{what}: {form.format(found)} ({bound} {form.format(wanted)}: {verdict})")
     return "\n".join(lines)
@@ -303,6 +264,17 @@ def run(shop: Shop, tasks: Sequence[Task], effort: Effort, against: Path | None 
     return report(bench, tasks)
 
 
+def shop_and_tasks(options: argparse.Namespace, effort: Effort) -> tuple[Shop, list[Task]]:
+    """What the options ask to be measured on."""
+    shop = Shop.load(options.against / TAU_BENCH_DATA if options.against else options.data or DATA)
+    if options.tasks:
+        tasks = load_tasks(options.tasks)
+        return shop, [task for task in tasks if task.split == tasks[-1].split]  # test, where there are splits
+    if options.against:
+        return shop, tau_bench_test_tasks(options.against)
+    return shop, example_tasks(shop, effort.tasks)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.retail", description=__doc__.split("\n")[0])
@@ -317,22 +289,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.against and options.data:
         parser.error("--against measures on the checkout's own data; leave --data out")
     effort = QUICK if options.quick else Effort()
-    folder = options.against / "tau_bench/envs/retail/data" if options.against else options.data or DATA
     try:
-        shop = Shop.load(folder)
-        if options.tasks:
-            tasks = load_tasks(options.tasks)
-            tasks = [task for task in tasks if task.split == tasks[-1].split]  # test, where there are splits
-        else:
-            tasks = (
-                tau_bench_test_tasks(options.against)
-                if options.against
-                else example_tasks(shop, effort.tasks)
-            )
-    except ValueError as error:  # a file that is missing or wrong says so itself
+        shop, tasks = shop_and_tasks(options, effort)
+    except FileError as error:  # it names the file that is missing or wrong
         sys.exit(str(error))
     result = run(shop, spread(tasks, effort.tasks), effort, options.against)
-    print(table(result), targets(result), sep="\n\n")
+    print(plain(*side_by_side(result["worlds"], result["rows"])), targets(result), sep="\n\n")
     if options.json:
         with whole_file(options.json) as out:
             json.dump(result, out, indent=1)

@@ -57,11 +57,13 @@ than the times.
 make bench
 ```
 
-That takes a quarter of an hour on two cores and writes this page, its pictures and
+That takes some ten minutes on two cores and writes this page, its pictures and
 `outputs/reference/speed.json`. With checkouts of
 [tau-bench](https://github.com/sierra-research/tau-bench) and
 [ToolRL](https://github.com/qiancheng0/ToolRL) two more comparisons are made:
-`make bench ARGS="--against path/to/tau-bench --against path/to/ToolRL"`. One part alone:
+`make bench ARGS="--against path/to/tau-bench --against path/to/ToolRL"`. The rows *loop* and *overhead* start
+from a warmed-up adapter of the tiny model: that of `make demo`, or `--adapter FOLDER`. One row alone is only
+printed:
 
 ```bash
 make bench ARGS="--only parser"

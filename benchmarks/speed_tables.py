@@ -1,4 +1,4 @@
-"""The tables of docs/speed.md: heads and rows of text, and how numbers and tables are written.
+"""The tables of docs/speed.md and of the terminal: heads and rows of text, and how numbers are written.
 
 markdown(*ratios(rows)), plain(*ratios(rows))
 """
@@ -33,6 +33,24 @@ def notes(rows: Sequence[Found]) -> list[str]:
     """What the rows add, each once, behind the name of what it belongs to."""
     told = {f"*{row['name']}*: {row['note']}." for row in rows if row["note"] and row["ours"] is not None}
     return sorted(words for words in told if not words.startswith("*overhead*"))
+
+
+def side_by_side(names: Sequence[str], rows: Sequence[Found]) -> tuple[list[str], list[list[str]]]:
+    """The rows of `timing.row`: CPU and wall time in each world; with two worlds the ratio of CPU time."""
+    heads = ["", *(f"{name} {clock}" for name in names for clock in ("CPU", "wall"))]
+    heads += ["ratio of CPU, median (min to max)"] * (len(names) == 2)
+    return heads, [_side_by_side(names, row)[: len(heads)] for row in rows]
+
+
+def _side_by_side(names: Sequence[str], row: Found) -> list[str]:
+    cells = [row["name"]]
+    for found in map(row.get, names):
+        if isinstance(found, Mapping):
+            cells += [duration(found["cpu"]), duration(found["wall"])]
+        else:  # memory, or not measured in this world
+            cells += ["" if found is None else f"{found / 1000:,.1f} KB", ""]
+    ratio = row.get("ratio")
+    return [*cells, "{median:,.1f} ({min:,.1f} to {max:,.1f})".format(**ratio) if ratio else ""]
 
 
 def growth(curves: Sequence[Curve]) -> tuple[list[str], list[list[str]]]:

@@ -1,7 +1,7 @@
 """The one table of ratios: everything that has something to be held against, measured in one run.
 
-    rows = measure(FULL, Against.of([Path("../tau-bench"), Path("../ToolRL")]))
-    print(as_text(rows))
+    for row in measure(FULL, Against.of([Path("../tau-bench"), Path("../ToolRL")])):
+        print(row.name, row.what, row.ratio)
 
 A ratio is the other one's time over ours in the same round; the table shows the median of the rounds and
 their range. What cannot be measured here (no checkout, no adapter, no package) has a row that says how to
@@ -10,24 +10,25 @@ get it.
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from benchmarks import parser, report, retail, timing, toolrl
 from benchmarks.toolrl_cases import cases, read_cases
-from benchmarks.work import example_calls, require_same_work, spread
-from benchmarks.worlds import OurWorld, TauBenchWorld, tau_bench_test_tasks
+from benchmarks.work import example_calls, held_out_tasks, require_same_work, spread
+from benchmarks.worlds import TAU_BENCH, TAU_BENCH_DATA, OurWorld, TauBenchWorld, tau_bench_test_tasks
 from envs.retail.database import Shop
-from envs.retail.tasks import read_tasks
+from envs.retail.files import FileError
 from pipeline.runs import ROOT
 
-TAU_BENCH, RLLA = "tau_bench/envs/retail/env.py", "verl/utils/reward_score/rlla.py"
 ADAPTER = ROOT / "outputs" / "demo" / "sft" / "adapter"
+ON_THE_CPU = {"CUDA_VISIBLE_DEVICES": "", "UNSLOTH_FORCE_CPU": "1"}  # as `make demo` has it
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,16 @@ class Effort:
 
 
 FULL = Effort()
-QUICK = Effort(1, 1, 1, 12, 1, 2, 12, 0, 0, loops=False)
+QUICK = Effort(
+    rounds=1,
+    gold_tasks=1,
+    gold_passes=1,
+    pairs=12,
+    pair_passes=1,
+    episodes=2,
+    report_episodes=12,
+    loops=False,
+)
 
 
 @dataclass(frozen=True)
@@ -66,13 +76,11 @@ class Against:
         for path in checkouts:
             if (path / TAU_BENCH).exists():
                 found = replace(found, tau_bench=path)
-            elif (path / RLLA).exists() or path.name == "rlla.py":
+            elif (path / toolrl.RLLA).exists() or (path.name == "rlla.py" and path.exists()):
                 found = replace(found, rlla=path)
             else:
-                raise ValueError(
-                    f"{path} is no checkout of tau-bench ({TAU_BENCH}) or of ToolRL ({RLLA}): "
-                    "name its top folder"
-                )
+                known = f"tau-bench ({TAU_BENCH}) or of ToolRL ({toolrl.RLLA})"
+                raise FileError(path, None, f"no checkout of {known}: name its top folder, or rlla.py itself")
         return found
 
 
@@ -93,14 +101,12 @@ class Row:
 
 def measure(
     effort: Effort, against: Against, only: Sequence[str] = (), tick: Callable[[str], None] = print
-) -> list[Row]:
-    """All rows, or those of some names."""
-    rows: list[Row] = []
+) -> Iterator[Row]:
+    """All rows, or those of some names, each as soon as it is measured."""
     for name, work in ROWS.items():
         if not only or name in only:
             tick(name)
-            rows += work(effort, against)
-    return rows
+            yield from work(effort, against)
 
 
 def _row(
@@ -125,10 +131,10 @@ def shop(effort: Effort, against: Against) -> list[Row]:
     path = against.tau_bench
     if path:
         tasks = spread(tau_bench_test_tasks(path), effort.gold_tasks)
-        own = Shop.load(path / "tau_bench/envs/retail/data")
+        own = Shop.load(path / TAU_BENCH_DATA)
         worlds = [OurWorld(own, tasks), TauBenchWorld(path, tasks)]
     else:
-        own, tasks = Shop.load(), spread(read_tasks(ROOT / "data" / "test.jsonl"), effort.gold_tasks)
+        own, tasks = Shop.load(), spread(held_out_tasks(), effort.gold_tasks)
         worlds = [OurWorld(own, tasks)]
     require_same_work(worlds, example_calls(own))
     bench = retail.Bench(worlds, retail.Effort(effort.rounds, calls=500, passes=effort.gold_passes))
@@ -155,7 +161,7 @@ def reward(effort: Effort, against: Against) -> list[Row]:
 
 def reading(effort: Effort, against: Against) -> list[Row]:
     """Our strict parser beside OpenAI's, which is Rust."""
-    tasks = spread(read_tasks(ROOT / "data" / "test.jsonl"), effort.episodes)
+    tasks = spread(held_out_tasks(), effort.episodes)
     samples = parser.measure(tasks, effort.rounds, passes=1)
     if samples is None:
         note = "needs the package oss-harmony: `pip install -r requirements-dev.txt`"
@@ -169,9 +175,8 @@ def reading(effort: Effort, against: Against) -> list[Row]:
 
 def page(effort: Effort, against: Against) -> list[Row]:
     """A whole report beside carrying its episodes out anew alone, which a report cannot do without."""
-    found = report.measure(
-        effort.report_episodes, 4 if effort.report_episodes > 100 else 1, min(effort.rounds, 3)
-    )
+    trials = 4 if effort.report_episodes > 100 else 1
+    found = report.measure(effort.report_episodes, trials, rounds=min(effort.rounds, 3))
     what = f"report of {found['episodes']:,} episodes"
     seconds = (found["seconds"]["the page"]["cpu"], found["seconds"]["carried out anew"]["cpu"])
     return [Row("report", what, "only carrying them out anew", *seconds, "report", found["ratio"])]
@@ -188,30 +193,22 @@ def loops(effort: Effort, against: Against) -> list[Row]:
         return _no_loops("left out of a quick run")
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "grpo.json"
-        words = ["--adapter", str(against.adapter), "--steps", str(effort.steps), "--json", str(out)]
-        command = [sys.executable, "-m", "benchmarks.grpo", *words, "--rounds", str(effort.rollouts)]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        words = ["--steps", str(effort.steps), "--rounds", str(effort.rollouts), "--json", str(out)]
+        words += ["--adapter", str(against.adapter.resolve())]
+        command = [sys.executable, "-m", "benchmarks.grpo", *words]
+        done = subprocess.run(command, cwd=ROOT, env=os.environ | ON_THE_CPU, capture_output=True, text=True)
         if done.returncode:  # the other rows have taken minutes and are not thrown away
-            return _no_loops(f"`python -m benchmarks.grpo` failed: {done.stderr.strip().splitlines()[-1]}")
+            said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+            return _no_loops(f"`python -m benchmarks.grpo` failed: {said[-1]}")
         found = json.loads(out.read_text())
     return _loop_rows(found)
 
 
 def _loop_rows(found: dict[str, Any]) -> list[Row]:
     speed = found["throughput"]
-    seconds = {name: 1 / value for name, value in speed["tokens_per_second"].items()}
-    rows = [
-        Row(
-            "loop",
-            "a token sampled in a rollout, tiny model on the CPU",
-            "TRL's tool loop",
-            seconds["ours"],
-            seconds["TRL's loop"],
-            "token",
-            speed["ratio"],
-            "wall",
-        )
-    ]
+    ours, theirs = (1 / speed["tokens_per_second"][name] for name in ("ours", "TRL's loop"))
+    what = "a token sampled in a rollout, tiny model on the CPU"
+    rows = [Row("loop", what, "TRL's tool loop", ours, theirs, "token", speed["ratio"], "wall")]
     for way, costs in found["overhead"].items():
         share = f"{costs['share']:.2%} of a step of {costs['step']:.2f} s is ours"
         ours = costs["share"] * costs["step"]
@@ -232,8 +229,3 @@ ROWS: dict[str, Callable[[Effort, Against], list[Row]]] = {
     "report": page,
     "loop": loops,  # with the row "overhead"
 }
-
-
-def to_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """The rows as JSON."""
-    return [asdict(row) for row in rows]

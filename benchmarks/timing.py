@@ -17,9 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-Work = Callable[
-    [], Callable[[], int]
-]  # prepares, off the clock; what it returns does the work: how many units
+Work = Callable[[], Callable[[], int]]  # prepares, off the clock; what it returns does so many units of work
 Rounds = list["Sample"]
 
 
@@ -70,10 +68,26 @@ def typical(samples: Rounds, clock: str) -> float:
     return median(getattr(sample, clock) for sample in samples)
 
 
+def by_clock(samples: Rounds) -> dict[str, float]:
+    """The medians by name."""
+    return {clock: typical(samples, clock) for clock in ("wall", "cpu")}
+
+
 def ratio(slow: Rounds, fast: Rounds, clock: str = "cpu") -> Ratio:
     """Round by round, slow over fast."""
     ratios = [getattr(s, clock) / max(getattr(f, clock), 1e-9) for s, f in zip(slow, fast, strict=True)]
     return Ratio(median(ratios), min(ratios), max(ratios))
+
+
+def row(name: str, samples: Mapping[str, Rounds]) -> dict[str, Any]:
+    """What a unit took in each world, ours first; with a ratio if there are two."""
+    found: dict[str, Any] = {"name": name, "unit": "seconds"}
+    found |= {world: by_clock(rounds) for world, rounds in samples.items()}
+    if len(samples) == 2:
+        ours, theirs = samples.values()
+        found["ratio"] = ratio(theirs, ours).to_json()
+        found["ratio_wall"] = ratio(theirs, ours, "wall").to_json()
+    return found
 
 
 def bytes_each(make: Callable[[int], Any], count: int) -> float:

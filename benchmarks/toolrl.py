@@ -22,19 +22,20 @@ from types import ModuleType
 from typing import Any
 
 from benchmarks import timing, toolrl_reference
-from benchmarks.retail import table
+from benchmarks.speed_tables import plain, side_by_side
 from benchmarks.toolrl_cases import Case, cases, read_cases
-from envs.retail.files import whole_file
+from envs.retail.files import FileError, whole_file
 from pipeline.toolrl import compute_score, read_gold
 from pipeline.toolrl_score import PUBLISHED, Switches
 
 TARGET = 5.0
+RLLA = "verl/utils/reward_score/rlla.py"  # in a checkout
 Scorer = Callable[[str, str], Sequence[float]]
 
 
 def load_public(path: Path) -> ModuleType:
     """The public file as a module; it wants to know whose conversations it reads."""
-    path = path / "verl/utils/reward_score/rlla.py" if path.is_dir() else path
+    path = path / RLLA if path.is_dir() else path
     if not path.exists():
         sys.exit(f"{path}: not found; name ToolRL's rlla.py or a checkout of ToolRL")
     spec = importlib.util.spec_from_file_location("toolrl_public", path)
@@ -96,11 +97,7 @@ def measure(
             read_gold(case.truth_harmony).answers.clear()
 
     def add(what: str, ours: timing.Work, theirs: timing.Work) -> None:
-        samples = timing.interleaved({"ours": ours, name: theirs}, rounds)
-        row = {"name": what, "unit": "seconds", "ratio": timing.ratio(*reversed(samples.values())).to_json()}
-        for world, found in samples.items():
-            row[world] = {clock: timing.typical(found, clock) for clock in ("wall", "cpu")}
-        rows.append(row)
+        rows.append(timing.row(what, timing.interleaved({"ours": ours, name: theirs}, rounds)))
 
     texts = [case[2:] for case in pairs]
     other = scoring([case[:2] for case in pairs], max(passes // 4, 1), theirs)
@@ -125,20 +122,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     try:
         pairs = read_cases(options.cases) if options.cases else cases(40 if options.quick else 400)
-    except ValueError as error:
+    except FileError as error:
         sys.exit(str(error))
     with as_published():
         public = load_public(options.against) if options.against else None
         rows = measure(pairs, public, *((2, 1) if options.quick else (9, 12)))
     ratio = rows[0]["ratio"]["median"]
-    worlds = ["ours", "public" if public else "reference"]
+    names = ["ours", "public" if public else "reference"]
     result = {
         "machine": {"python": platform.python_version(), "cpus": os.cpu_count()},
         "pairs": len(pairs),
-        "worlds": worlds,
+        "worlds": names,
         "rows": rows,
     }
-    print(table(result))
+    print(plain(*side_by_side(names, rows)))
     if public:
         print(f"\n{ratio:.1f} times as fast (at least {TARGET:g}: {'met' if ratio >= TARGET else 'MISSED'})")
     if options.json:

@@ -9,8 +9,9 @@ from typing import Any
 
 from benchmarks.worlds import World, gold_episode
 from envs.retail.database import Shop
-from envs.retail.tasks import Action, Task
+from envs.retail.tasks import Action, Task, read_tasks
 from envs.retail.tools import TOOLS, WRITE, call
+from pipeline.runs import ROOT
 
 
 def example_calls(shop: Shop) -> dict[str, dict[str, Any]]:
@@ -66,22 +67,22 @@ def example_tasks(shop: Shop, count: int) -> list[Task]:
     tasks = []
     for index in range(count):
         write = writes[index % len(writes)]
-        values, names = (
-            examples[write],
-            ("find_user_id_by_email", "get_user_details", "get_order_details", write),
-        )
+        values = examples[write]
+        names = ("find_user_id_by_email", "get_user_details", "get_order_details", write)
         actions = [Action(name, arguments_of(name, values)) for name in names]
         tasks.append(Task(f"example/{index}", f"Please: {write}", tuple(actions), customer=values["user_id"]))
     return tasks
 
 
+def held_out_tasks() -> list[Task]:
+    """The project's own test tasks."""
+    return read_tasks(ROOT / "data" / "test.jsonl")
+
+
 def spread(tasks: Sequence[Task], count: int) -> list[Task]:
     """At most `count` of the tasks, evenly from all of them."""
-    return (
-        [tasks[len(tasks) * number // count] for number in range(count)]
-        if len(tasks) > count
-        else list(tasks)
-    )
+    count = min(count, len(tasks))
+    return [tasks[len(tasks) * number // count] for number in range(count)]
 
 
 def require_same_work(worlds: Sequence[World], examples: dict[str, dict[str, Any]]) -> None:

@@ -25,6 +25,8 @@ from envs.retail.importers import tau_bench_task
 from envs.retail.tasks import RESPOND, Action, Task
 from envs.retail.tools import call
 
+TAU_BENCH, TAU_BENCH_DATA = "tau_bench/envs/retail/env.py", "tau_bench/envs/retail/data"  # in a checkout
+
 
 class World(Protocol):
     """A retail world that can be measured; tasks go by their index."""
@@ -50,6 +52,11 @@ def closing(task: Task) -> str:
     return " ".join(task.outputs) or "Done."
 
 
+def actions_of(task: Task) -> list[Action]:
+    """The gold actions and the closing words."""
+    return [*task.gold_actions, Action(RESPOND, {"content": closing(task)})]
+
+
 def gold_episode(world: World, env: Any, index: int) -> float:
     """Reset, do what the gold actions do, say what must be said; the reward."""
     world.reset(env, index)
@@ -67,7 +74,7 @@ class OurWorld:
 
     def __init__(self, shop: Shop, tasks: Sequence[Task]):
         self.shop, self.tasks = shop, tasks
-        self.actions = [[*task.gold_actions, Action(RESPOND, {"content": closing(task)})] for task in tasks]
+        self.actions = [actions_of(task) for task in tasks]
 
     def open(self, index: int) -> RetailEnv:
         """A live episode."""
@@ -157,9 +164,10 @@ class TauBenchWorld:
 
 def import_tau_bench(checkout: str | Path) -> tuple[Any, Any]:
     """The retail environment's class and the types of a checkout; says what is wrong with a path."""
-    if not (Path(checkout) / "tau_bench" / "envs" / "retail" / "env.py").exists():
-        raise SystemExit(f"{checkout} is no tau-bench checkout: it has no tau_bench/envs/retail/env.py")
-    sys.path.insert(0, str(checkout))
+    if not (Path(checkout) / TAU_BENCH).exists():
+        raise SystemExit(f"{checkout} is no tau-bench checkout: it has no {TAU_BENCH}")
+    if str(checkout) not in sys.path:
+        sys.path.insert(0, str(checkout))
     if "litellm" not in sys.modules:
         stand_in = types.ModuleType("litellm")
         stand_in.completion = None  # type: ignore[attr-defined]

@@ -24,8 +24,9 @@ from pathlib import Path
 from typing import Any
 
 from envs.retail.files import FileError, read_json
+from pipeline.runs import ROOT
 from reliability.page import PAGE, REFERENCE, write_page
-from reliability.runner import ROOT, carry_out, finished
+from reliability.runner import carry_out, finished
 from reliability.trial import SEED, Setting, Trial
 from reliability.trials import TRIALS
 
@@ -71,6 +72,9 @@ def _folder(quick: bool) -> Path:
 
 
 def _one_case(trial: Trial, setting: Setting, case: int) -> int:
+    if reason := trial.unfit(setting):
+        print(f"{trial.name}: not run: {reason}", file=sys.stderr)
+        return 2
     if not 0 <= case < trial.cases(setting):
         print(f"{trial.name} has the cases 0 to {trial.cases(setting) - 1}", file=sys.stderr)
         return 2
@@ -96,8 +100,9 @@ def _one_trial(trial: Trial, setting: Setting, options: argparse.Namespace) -> i
         for failure in result["failures"]:
             quick = " --quick" if setting.quick else ""
             print(f"  {failure['what']}\n    again: {again}{quick} --case {failure['case']}")
-    if not setting.quick:
-        _keep(setting.folder / f"{trial.name}.json")
+    file = setting.folder / f"{trial.name}.json"
+    if not setting.quick and file.exists():  # there is none where it was stopped before the first piece
+        _keep(file)
     return int(bool(result.get("failed")))
 
 

@@ -12,6 +12,7 @@ import math
 import operator
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -21,8 +22,7 @@ from pipeline.harmony import Analysis, render
 from pipeline.toolrl import compute_score
 from pipeline.toolrl_score import PUBLISHED, Switches
 from reliability import hostile
-from reliability.minimise import smallest
-from reliability.reading import NAMES, Problem, attempt
+from reliability.reading import NAMES, Problem, attempt, smallest_failing
 from reliability.transcripts import any_draft, turn
 from reliability.trial import Found, Setting, Trial, sized
 
@@ -51,8 +51,6 @@ _NUMBERS = (
     "#",
     "####",
     "#### ",
-)
-_NUMBERS += (
     "#### 18",
     "####18",
     "\n",
@@ -65,8 +63,6 @@ _NUMBERS += (
     "9" * 400,
     "\u221218",
     "(18)",
-)
-_NUMBERS += (
     "\u0661\u0668",
     "18\u00a0",
     "1 000",
@@ -80,6 +76,7 @@ _NUMBERS += (
     "007",
     "- 18",
 )
+Check = Callable[[str], Problem]
 _OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,
     "-": operator.sub,
@@ -100,18 +97,13 @@ def score_problem(solution: str, truth: str, switches: Switches) -> Problem:
     if not 0 <= score.length <= 1 or not math.isclose(score.total, sum(score[1:])):
         return f"does not add up: {score}"
     right = compute_score(truth, truth, switches=switches)
-    return (
-        ""
-        if (right.format, right.correctness) in ((most, high), (most, 0.0))
-        else f"the right answer earns {right}"
-    )
+    best = (right.format, right.correctness) in ((most, high), (most, 0.0))
+    return "" if best else f"the right answer earns {right}"
 
 
-def _toolrl(rng: Random) -> tuple[str, Callable[[str], Problem]]:
+def _toolrl(rng: Random) -> tuple[str, Check]:
     last = turn(rng, NAMES)[-1]
-    truth = render(
-        [Analysis(hostile.words(rng)), last]
-    )  # thoughts, then a call or words: what the data holds
+    truth = render([Analysis(hostile.words(rng)), last])  # thoughts, then a call or words, as in the data
     solution = any_draft(rng, NAMES).text if rng.random() < 0.8 else truth[rng.randrange(40) :]
     chosen = {name: rng.random() < 0.2 for name in PUBLISHED.values()}
     if chosen["schedule"]:
@@ -134,7 +126,7 @@ def number_problem(text: str, number: int) -> Problem:
     return ""
 
 
-def _gsm8k(rng: Random) -> tuple[str, Callable[[str], Problem]]:
+def _gsm8k(rng: Random) -> tuple[str, Check]:
     pieces = [
         rng.choice((*_NUMBERS, " ", " ", hostile.words(rng, 3), hostile.noise(rng, 8)))
         for _ in range(rng.randrange(12))
@@ -164,9 +156,8 @@ def value_problem(text: str, value: Any) -> Problem:
         return f"no text, or another the second time: {answer!r:.80}"
     if value is None:
         return "" if answer.startswith("Error: ") else f"{answer!r:.80} where nothing can be worked out"
-    return (
-        "" if answer == str(round(float(value), 2)) else f"{answer!r:.80} instead of {round(float(value), 2)}"
-    )
+    wanted = str(round(float(value), 2))
+    return "" if answer == wanted else f"{answer!r:.80} instead of {wanted}"
 
 
 def soup_problem(text: str) -> Problem:
@@ -180,10 +171,10 @@ def soup_problem(text: str) -> Problem:
     return "" if ALLOWED.issuperset(text) else f"{answer!r:.80} for characters that are not allowed"
 
 
-def _calculator(rng: Random) -> tuple[str, Callable[[str], Problem]]:
+def _calculator(rng: Random) -> tuple[str, Check]:
     if rng.random() < 0.5:
-        text, value = expression(rng)
-        return text, lambda text: value_problem(text, value)
+        whole, value = expression(rng)
+        return whole, lambda text: value_problem(text, value) if text == whole else ""  # a part has another
     letters = (*sorted(ALLOWED), "**", "//", "(" * 50, ")" * 50, "9" * 50, "1", "2", "3.5")
     soup = "".join(rng.choice(letters) for _ in range(rng.randrange(30)))
     return soup if rng.random() < 0.9 else soup + hostile.noise(rng, 20), soup_problem
@@ -198,19 +189,18 @@ def run(cases: range, setting: Setting) -> Found:
     for case in cases:
         name, make = _READERS[case % len(_READERS)]
         text, check = make(Random(f"{setting.seed}/answers/{case}"))
-        problem, _, seconds = attempt(text, lambda text, check=check: (check(text), ""))
+        read = partial(_read, check)
+        problem, _, seconds = attempt(text, read)
         found.counts[f"inputs of {name}"] += 1
         found.note(f"slowest input of {name}, milliseconds of CPU", 1000 * seconds, case)
         if problem:
-            known = (
-                check.__closure__ is not None and name == "calculator"
-            )  # made smaller it has another value
-            found.fail(case, f"{name}: {problem}", ascii(text if known else _smallest(text, check)))
+            found.fail(case, f"{name}: {problem}", ascii(smallest_failing(text, read)))
     return found
 
 
-def _smallest(text: str, check: Callable[[str], Problem]) -> str:
-    return smallest(text, lambda shorter: bool(attempt(shorter, lambda text: (check(text), ""))[0]))
+def _read(check: Check, text: str) -> tuple[Problem, str]:
+    """In the form of `reading.attempt`; there is no verdict."""
+    return check(text), ""
 
 
 ANSWERS = Trial(

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from envs.retail.files import read_json, whole_file
+from pipeline.runs import ROOT
 from reliability.trial import Trial
 from reliability.trials import TRIALS
 
-ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "reliability.md"
 REFERENCE = ROOT / "outputs" / "reference" / "reliability"
 Result = Mapping[str, Any]

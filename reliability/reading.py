@@ -111,10 +111,8 @@ def read_plan(text: str) -> tuple[Problem, Verdict]:
     if plan.ok != (plain_plan(text, NAMES) is not None):
         return f"read as {plan.verdict} ({plan.reason})", plan.verdict
     if not plan.ok and (plan.calls or not 0 < len(plan.reason) <= MAX_REASON):
-        return (
-            f"refused with {len(plan.calls)} calls and a reason of {len(plan.reason)} characters",
-            plan.verdict,
-        )
+        said = f"refused with {len(plan.calls)} calls and a reason of {len(plan.reason)} characters"
+        return said, plan.verdict
     return "", plan.verdict
 
 
@@ -163,7 +161,7 @@ def _reader(draft: Draft) -> Callable[[str], tuple[Problem, Verdict]]:
     return lambda text: read_turn(text, draft.messages)
 
 
-def attempt(text: Any, read: Callable[[Any], tuple[Problem, Verdict]]) -> tuple[Problem, str, float]:
+def attempt(text: Any, read: Callable[[Any], tuple[Problem, str]]) -> tuple[Problem, str, float]:
     """The problem, the verdict and the seconds of CPU; an exception is a problem like any other."""
     began = time.process_time()
     try:
@@ -177,7 +175,12 @@ def attempt(text: Any, read: Callable[[Any], tuple[Problem, Verdict]]) -> tuple[
 def _smallest(draft: Draft, read: Callable[[str], tuple[Problem, Verdict]]) -> str:
     if draft.messages is not None:
         return draft.text  # made smaller it is another right turn than that of `messages`
-    return smallest(draft.text, lambda text: bool(attempt(text, read)[0]))
+    return smallest_failing(draft.text, read)
+
+
+def smallest_failing(text: Any, read: Callable[[Any], tuple[Problem, str]]) -> Any:
+    """The part of a failing input that still fails."""
+    return smallest(text, lambda part: bool(attempt(part, read)[0]))
 
 
 PARSER = Trial(

@@ -25,9 +25,9 @@ from typing import Any
 from tqdm import tqdm
 
 from envs.retail.files import FileError, read_json, whole_file
+from pipeline.runs import ROOT
 from reliability.trial import Found, Setting, Trial
 
-ROOT = Path(__file__).parents[1]
 TRIED = ("envs", "pipeline", "reliability")  # the code whose change makes a result old
 
 
@@ -72,7 +72,7 @@ def _begun(file: Path, trial: Trial, setting: Setting, again: bool) -> dict[str,
         "peak_mb": 0,
         "machine": _machine(),
         "date": date.today().isoformat(),
-        "code": _code(),
+        "code": code_fingerprint(),
         **Found().to_json(),
     }
     if again or not file.exists():
@@ -110,7 +110,7 @@ def _machine() -> str:
 
 
 @cache
-def _code() -> str:
+def code_fingerprint() -> str:
     """A fingerprint of the code that is tried, and of the trials."""
     digest = hashlib.sha256()
     for folder in TRIED:

@@ -11,21 +11,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
-from pathlib import Path
 from random import Random
 from typing import Any
 
 from pipeline.harmony_parse import Parsed, parse, parse_transcript
 from pipeline.harmony_pieces import SPECIAL, Vocabulary
+from pipeline.runs import ROOT
 from pipeline.strict import Verdict
 from pipeline.toolrl.read import text_of
 from reliability import hostile
-from reliability.minimise import smallest
-from reliability.reading import NAMES, Problem, attempt, draft_plan, of_one, written_anew
+from reliability.reading import NAMES, Problem, attempt, draft_plan, of_one, smallest_failing, written_anew
 from reliability.transcripts import Draft, any_draft
 from reliability.trial import Found, Setting, Trial, sized
 
-TOKENIZER = Path(__file__).parents[1] / "data" / "tiny_base" / "tokenizer.json"
+TOKENIZER = ROOT / "data" / "tiny_base" / "tokenizer.json"
 _SPACED = re.compile(r"<\|end\|>\s+<\|start\|>")
 BEYOND = 200  # ids above the vocabulary: a model's output layer may be wider than its tokenizer
 
@@ -122,12 +121,8 @@ def _mutated(rng: Random, ids: list[int], tokens: Tokens) -> list[int]:
         return ids[:at] + tokens.typed(rng.choice(hostile.SPECIALS[:8])) + ids[at + rng.randrange(2) :]
     if kind == 4:
         there = [n for n, number in enumerate(ids) if number in tokens.vocabulary.specials]
-        spelled = rng.choice(there) if there else 0
-        return (
-            ids[:spelled]
-            + tokens.typed(tokens.vocabulary.decode(ids[spelled : spelled + 1]))
-            + ids[spelled + 1 :]
-        )
+        at = rng.choice(there) if there else 0
+        return ids[:at] + tokens.typed(tokens.vocabulary.decode(ids[at : at + 1])) + ids[at + 1 :]
     return ids[:at]
 
 
@@ -139,16 +134,13 @@ def run(cases: range, setting: Setting) -> Found:
         problem, verdict, seconds = attempt(ids, tokens.problem)
         if not problem and draft.kind == "right turn":
             problem = _as_made(draft, ids, tokens)
-        found.counts[
-            "input: ids changed" if draft.kind == "ids changed" else "input: transcript or plan"
-        ] += 1
+        kind = draft.kind if draft.kind == "ids changed" else "transcript or plan"
+        found.counts[f"input: {kind}"] += 1
         found.counts[f"verdict: {verdict}"] += 1
         found.note("slowest input, milliseconds of CPU for all readings", 1000 * seconds, case)
         found.note("longest input, tokens", len(ids), case)
         if problem:
-            found.fail(
-                case, problem, str(smallest(ids, lambda fewer: bool(attempt(fewer, tokens.problem)[0])))
-            )
+            found.fail(case, problem, str(smallest_failing(ids, tokens.problem)))
     return found
 
 

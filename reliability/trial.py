@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +41,6 @@ class Failure:
     case: int
     what: str
     input: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """The fields by name."""
-        return {"case": self.case, "what": self.what, "input": self.input}
 
 
 @dataclass
@@ -81,7 +77,7 @@ class Found:
         """All of it as JSON."""
         return {
             "failed": self.failed,
-            "failures": [failure.to_json() for failure in self.failures],
+            "failures": [asdict(failure) for failure in self.failures],
             "counts": dict(sorted(self.counts.items())),
             "largest": {label: list(pair) for label, pair in sorted(self.largest.items())},
             "rows": self.rows,

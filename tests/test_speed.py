@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import load, parser, table
+from benchmarks import growth, load, parser, table, worlds
 from benchmarks.__main__ import PARTS, main
 from benchmarks.endpoint_stand_in import STOP, answer
 from benchmarks.growth import Curve, cpu_seconds
 from benchmarks.plots import slope
 from benchmarks.speed_page import PLACES, Places, curves_of, page
 from benchmarks.speed_tables import duration, number
+from benchmarks.toolrl import RLLA
+from benchmarks.work import held_out_tasks
+from benchmarks.worlds import TAU_BENCH
 from envs.retail.database import Shop
 from envs.retail.files import read_json
 from pipeline.runs import ROOT
@@ -84,11 +87,11 @@ def test_one_row_is_printed_and_replaces_nothing(tmp_path, capsys):
 
 def test_a_checkout_that_is_none_is_named(tmp_path, capsys):
     assert main(["--quick", "--quiet", "--only", "shop", "--against", str(tmp_path)]) == 2
-    assert f"{tmp_path} is no checkout of tau-bench" in capsys.readouterr().err
+    assert f"{tmp_path}: no checkout of tau-bench" in capsys.readouterr().err
 
 
 def test_checkouts_are_known_by_what_they_hold(tmp_path):
-    for name in (table.TAU_BENCH, table.RLLA):
+    for name in (TAU_BENCH, RLLA):
         file = tmp_path / name.split("/")[0] / name
         file.parent.mkdir(parents=True)
         file.touch()
@@ -112,6 +115,35 @@ def test_training_that_fails_costs_its_own_rows_only(tmp_path, monkeypatch):
     rows = table.loops(table.FULL, table.Against(adapter=tmp_path))
     assert [row.name for row in rows] == ["loop", "overhead"]
     assert all(row.note == "`python -m benchmarks.grpo` failed: ModelError: train it again" for row in rows)
+    failed.returncode, failed.stderr = -9, ""
+    assert table.loops(table.FULL, table.Against(adapter=tmp_path))[0].note.endswith("failed: exit code -9")
+
+
+def test_a_run_that_is_stopped_prints_its_rows_and_keeps_the_parts_that_were_done(
+    tmp_path, monkeypatch, capsys
+):
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    words = ["--quick", "--quiet", "--out", str(tmp_path)]
+    rows = {"reward": lambda *_: [table.Row("reward", "a row")], "loop": stopped}
+    monkeypatch.setattr(table, "ROWS", rows)
+    assert main(["--only", "table", *words]) == 130
+    assert "a row" in capsys.readouterr().out and not list(tmp_path.iterdir())
+    rows["loop"] = lambda *_: []
+    monkeypatch.setattr(growth, "measure", stopped)
+    assert main(words) == 130
+    places = Places.of(tmp_path)
+    found = read_json(places.json)
+    assert set(found) == {"table"} and places.page.read_text(encoding="utf-8") == page(found, places)
+
+
+def test_a_file_that_is_damaged_or_missing_is_named_before_anything_is_measured(tmp_path, capsys):
+    assert main(["--page", "--out", str(tmp_path)]) == 2
+    assert "speed.json: cannot be read" in capsys.readouterr().err
+    Places.of(tmp_path).json.write_text("{")
+    assert main(["--quick", "--quiet", "--out", str(tmp_path)]) == 2
+    assert "speed.json:1: cannot be read" in capsys.readouterr().err
 
 
 def test_the_training_benchmark_becomes_rows():
@@ -134,9 +166,9 @@ def test_parsers_that_read_differently_are_not_compared():
 
 
 def test_live_episodes_must_all_succeed(monkeypatch):
-    shop, tasks = Shop.load(), [task for task in load.gold_tasks() if task.outputs][:3]
-    assert load.play_in_turn(shop, tasks, 7) == sum(len(load.actions_of(tasks[n % 3])) for n in range(7))
-    monkeypatch.setattr(load, "closing", lambda task: "Bye.")
+    shop, tasks = Shop.load(), [task for task in held_out_tasks() if task.outputs][:3]
+    assert load.play_in_turn(shop, tasks, 7) == sum(len(worlds.actions_of(tasks[n % 3])) for n in range(7))
+    monkeypatch.setattr(worlds, "closing", lambda task: "Bye.")
     with pytest.raises(SystemExit, match="7 of 7 gold episodes did not succeed"):
         load.play_in_turn(shop, tasks, 7)
 

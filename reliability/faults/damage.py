@@ -18,15 +18,17 @@ from reliability.faults.harm import (
     half_a_line,
     limit_of,
     lock,
+    no_small_disk,
     nobody,
-    small_disk,
+    small_disk_taken_away,
+    small_disk_under,
     turn_dates,
     unfinished,
 )
+from reliability.faults.outcome import differences
 from reliability.faults.passes import (
     attempt,
     emptied,
-    end_of,
     last_words,
     log_of,
     needs_torch,
@@ -102,8 +104,11 @@ def _program(name: str) -> Callable[[Run], None]:
 
 def _removed(*names: str) -> Callable[[Run], None]:
     def done(run: Run) -> None:
-        for name in names:
-            shutil.rmtree(run / name, ignore_errors=True) if (run / name).is_dir() else (run / name).unlink()
+        for place in (run / name for name in names):
+            if place.is_dir():
+                shutil.rmtree(place)
+            else:
+                place.unlink()
 
     return done
 
@@ -124,7 +129,11 @@ def _without(name: str) -> Callable[[Run], None]:
 
 
 def _after(*steps: Callable[[Run], None]) -> Callable[[Run], None]:
-    return lambda run: [step(run) for step in steps] and None
+    def done(run: Run) -> None:
+        for step in steps:
+            step(run)
+
+    return done
 
 
 _SFT, _GRPO = _removed("sft"), lambda run: unfinished(run, "grpo", but=0)
@@ -167,8 +176,8 @@ FAULTS = (
     Fault("no room for the second episode", EVALUATION, _evaluation, _FULL, limit_of(2_500)),
     Fault("no room for the weights", "export", _export, _FULL, limit_of(1_000_000)),
     Fault("no room for the page", "report", _report, _FULL, limit_of(20_000)),
-    Fault("a disk of 6 MB", "SFT", _after(_SFT, small_disk.put_under), _FULL, heal=small_disk.taken_away,
-          may=small_disk.why_not),
+    Fault("a disk of 6 MB", "SFT", _after(_SFT, small_disk_under), _FULL, heal=small_disk_taken_away,
+          may=no_small_disk),
     Fault("folder is read-only", "SFT", _after(_SFT, lock(True)), *_LOCKED),
     Fault("folder is read-only", "GRPO", _after(_GRPO, lock(True)), *_LOCKED),
     Fault("folder is read-only", EVALUATION, _after(_evaluation, lock(True)), *_LOCKED),
@@ -228,8 +237,7 @@ def _tried(fault: Fault, run: Run, whole: dict[str, str], setting: Setting) -> t
         return "the program in the file was run", ""
     if ended.code:
         return f"does not finish: {last_words(run)}", ""
-    end = end_of(run)
-    differing = sorted(name for name in whole.keys() | end.keys() if whole.get(name) != end.get(name))
+    differing = differences(whole, run)
     return (f"other than undisturbed: {', '.join(differing)}" if differing else ""), f"{said}; all the same"
 
 

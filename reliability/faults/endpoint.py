@@ -23,9 +23,9 @@ from envs.retail.tasks import Task
 from pipeline.agent import History, Written
 from pipeline.endpoint_agent import EndpointAgent
 from pipeline.evaluate import evaluate
+from reliability.faults import chat_server
+from reliability.faults.chat_server import Handler, Reply, Server
 from reliability.trial import Found, Setting, Trial, sized
-from tests.retail import chat_server
-from tests.retail.chat_server import Handler, Reply, Server
 
 ABOUT = """
 An evaluation of some tasks talks to a chat server on this machine, which plays the agent or the customer. It
@@ -189,7 +189,7 @@ def _judged(case: Case, whole: dict, first: dict, again: dict, broken: int) -> s
 
 def _evaluated(role: str, shop: Shop, tasks: list[Task], address: str, folder: Path) -> dict[Any, dict]:
     """The records of an evaluation, new or gone on with, without clock times."""
-    patience: dict[str, Any] = {"timeout": TIMEOUT, "attempts": 2, "sleep": _no_time}
+    patience: dict[str, Any] = {"timeout": TIMEOUT, "attempts": 2, "sleep": chat_server.Pauses()}
     agent: Any = EndpointAgent("m", address, workers=4, **patience) if role == "agent" else Polite()
     customer: Callable[[], Any] = ScriptedCustomer
     if role == "customer":
@@ -200,10 +200,6 @@ def _evaluated(role: str, shop: Shop, tasks: list[Task], address: str, folder: P
     records = [record for _, record in read_lines(folder / "served.jsonl")]
     assert len({record["id"] for record in records}) == len(records), "an episode has two records"
     return {record["id"]: json.loads(json.dumps(record | {"seconds": 0})) for record in records}
-
-
-def _no_time(seconds: float) -> None:
-    """Waits nothing: how long is waited is tested elsewhere."""
 
 
 def _nobody_listens() -> str:

@@ -10,6 +10,7 @@ import os
 import resource
 import shutil
 import subprocess
+import tempfile
 import time
 import zipfile
 from collections.abc import Callable
@@ -97,32 +98,26 @@ def nobody() -> None:
         os.setuid(NOBODY)
 
 
-class SmallDisk:
-    """A file system of six megabytes in memory under a run's warm-up; needs the right to mount."""
-
-    def why_not(self) -> str:
-        """Why there can be none, or ""."""
-        if os.getuid() or not shutil.which("mount"):
-            return "mounting a small disk needs root"
-        place = Path("/tmp/reliability-small-disk")
-        place.mkdir(exist_ok=True)
-        if subprocess.run(["mount", "-t", "tmpfs", "none", str(place)], capture_output=True).returncode:
+def no_small_disk() -> str:
+    """Why no file system of six megabytes can be put under a run's warm-up here, or ""."""
+    if os.getuid() or not shutil.which("mount"):
+        return "mounting a small disk needs root"
+    with tempfile.TemporaryDirectory() as place:
+        if subprocess.run(["mount", "-t", "tmpfs", "none", place], capture_output=True).returncode:
             return "this machine does not let a small disk be mounted"
-        subprocess.run(["umount", str(place)], check=True)
-        place.rmdir()
-        return ""
-
-    def put_under(self, run: Path) -> None:
-        """Mount it where the warm-up writes."""
-        (run / "sft").mkdir()
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "none", str(run / "sft")], check=True)
-
-    def taken_away(self, run: Path) -> None:
-        """What was written whole stays, on a disk with room."""
-        kept = shutil.copytree(run / "sft", run.parent / "sft-kept")
-        subprocess.run(["umount", str(run / "sft")], check=True)
-        (run / "sft").rmdir()
-        kept.rename(run / "sft")
+        subprocess.run(["umount", place], check=True)
+    return ""
 
 
-small_disk = SmallDisk()
+def small_disk_under(run: Path) -> None:
+    """Mount it where the warm-up writes."""
+    (run / "sft").mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "none", str(run / "sft")], check=True)
+
+
+def small_disk_taken_away(run: Path) -> None:
+    """What was written whole stays, on a disk with room."""
+    kept = shutil.copytree(run / "sft", run.parent / "sft-kept")
+    subprocess.run(["umount", str(run / "sft")], check=True)
+    (run / "sft").rmdir()
+    kept.rename(run / "sft")

@@ -6,12 +6,11 @@ import shutil
 from pathlib import Path
 from random import Random
 
+from reliability.faults.outcome import differences
 from reliability.faults.passes import (
-    Ended,
     Stage,
     attempt,
     emptied,
-    end_of,
     last_words,
     needs_torch,
     undisturbed,
@@ -65,26 +64,19 @@ def _pass(case: int, run: Path, lasting: dict[Stage, float], setting: Setting, f
             due, first = due - 1, False
             found.counts[f"killed during: {stage.name}"] += 1
             found.counts["kills"] += 1
-        _judge(case, stage, run, ended, found)
+        if ended.code:
+            found.fail(case, f"{stage.name} does not finish when started again: {last_words(run)}")
         missed = due  # it was done sooner than it should have been; the next stages make up for it
         pace = min(pace, ended.seconds / seconds) if first else pace
     found.counts["moments that came after the end"] += missed
 
 
-def _judge(case: int, stage: Stage, run: Path, ended: Ended, found: Found) -> None:
-    if ended.code:
-        found.fail(case, f"{stage.name} does not finish when started again: {last_words(run)}")
-
-
 def _compare(case: int, whole: dict[str, str], run: Path, found: Found) -> None:
-    end = end_of(run)
-    differing = sorted(name for name in whole.keys() | end.keys() if whole.get(name) != end.get(name))
+    differing = differences(whole, run)
     if differing:
         found.fail(case, f"other than undisturbed: {', '.join(differing)}")
     found.counts["values compared with the undisturbed pass"] += len(whole)
     found.counts["of these to the last bit the same"] += len(whole) - len(differing)
 
 
-TRIAL = Trial(
-    "kill", "Killed at random moments", ABOUT, run, sized(full=5, quick=1), piece=1, unfit=needs_torch
-)
+TRIAL = Trial("kill", "Killed at random moments", ABOUT, run, sized(full=5, quick=1), unfit=needs_torch)

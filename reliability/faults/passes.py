@@ -3,7 +3,6 @@
     load_once()                                        # torch and Unsloth, before the first pass
     for stage in stages(quick=True):
         ended = attempt(stage, run, after=1.5)         # killed after 1.5 s, unless it was done before
-    end_of(run)                                        # everything a pass comes to, to be compared
 
 A stage is the project's own command with its own words. Its process is forked from this one, which has
 already imported torch: a kill then falls into work instead of into ten seconds of imports.
@@ -11,11 +10,9 @@ already imported torch: a kill then falls into work instead of into ten seconds 
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -28,13 +25,13 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from threading import RLock
-from typing import Any
 
 from envs.retail.files import read_json, whole_file
-from reliability.runner import _code
+from pipeline.runs import ROOT
+from reliability.faults.outcome import end_of
+from reliability.runner import code_fingerprint
 from reliability.trial import Setting
 
-ROOT = Path(__file__).parents[2]
 SMALL = {
     "profile": "tiny",
     "train-tasks": 12,
@@ -53,7 +50,6 @@ SMALL = {
 }
 WORDS = tuple(f"--{name}={value}" for name, value in SMALL.items())
 TOO_LONG = 300  # seconds after which a stage is given up
-TIMES = re.compile(r"second|runtime|per_second|time|flos|num_tokens")  # what no two runs share
 
 
 @dataclass(frozen=True)
@@ -85,10 +81,12 @@ def stages(quick: bool) -> list[Stage]:
 def load_once() -> None:
     """Import what takes long, Unsloth first, in this process; every stage is forked from it."""
     os.environ["OMP_NUM_THREADS"] = "1"  # a pool of threads would not survive the fork
+    os.environ["UNSLOTH_CPU_BF16"] = "0"  # as in `pipeline.model`; read when Unsloth is imported
+    import unsloth  # noqa: F401, I001
+
     import datasets  # noqa: F401
     import torch
     import trl  # noqa: F401
-    import unsloth  # noqa: F401
     from tqdm import tqdm
 
     torch.set_num_threads(1)
@@ -111,13 +109,13 @@ def undisturbed(setting: Setting) -> tuple[dict[Stage, float], dict[str, str], P
     load_once()
     folder = (setting.folder / "undisturbed").resolve()
     run, note, chosen = folder / "run", folder / "undisturbed.json", stages(setting.quick)
-    if note.exists() and (kept := read_json(note))["code"] == _code():
+    if note.exists() and (kept := read_json(note))["code"] == code_fingerprint():
         return dict(zip(chosen, kept["seconds"], strict=True)), kept["end"], run
     emptied(folder)
-    seconds = [_alone(stage, run) for stage in chosen]
+    seconds, end = [_alone(stage, run) for stage in chosen], end_of(run)
     with whole_file(note) as out:
-        json.dump({"code": _code(), "seconds": seconds, "end": end_of(run)}, out)
-    return dict(zip(chosen, seconds, strict=True)), end_of(run), run
+        json.dump({"code": code_fingerprint(), "seconds": seconds, "end": end}, out)
+    return dict(zip(chosen, seconds, strict=True)), end, run
 
 
 def _alone(stage: Stage, run: Path) -> float:
@@ -217,50 +215,5 @@ def _through_a_pipe(file: Path) -> subprocess.Popen[bytes]:
 
 
 def _main(stage: Stage, run: Path) -> int:
-    from importlib import import_module
-
-    named = ["--run", str(run)] if stage.settings else [str(run)]
-    return import_module(stage.module).main([*stage.words, *named, *(WORDS if stage.settings else ())])
-
-
-def end_of(run: Path) -> dict[str, str]:
-    """What a pass came to: weights by checksum, every number it logged, its episodes, its report's tables."""
-    found = {
-        f"weights {file.relative_to(run)}": _checksum(file)
-        for part in ("sft/adapter", "grpo/best", "export/adapter", "export/merged")
-        for file in sorted((run / part).glob("*.safetensors"))
-    }
-    for stage in ("sft", "grpo"):
-        history = json.loads((run / stage / "finished.json").read_text())["history"]
-        found[f"history of {stage}"] = _numbers([line for line in history if "train_runtime" not in line])
-    log = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    log.sort(key=lambda line: (line["stage"], line["step"]))
-    found["metrics.jsonl"] = _numbers([line for line in log if "train_runtime" not in line])
-    found["episodes.jsonl"] = _numbers(map(json.loads, (run / "episodes.jsonl").read_text().splitlines()))
-    for file in sorted((run / "evaluation").glob("*.jsonl")):
-        records = map(json.loads, file.read_text(encoding="utf-8").splitlines())
-        ordered = sorted(records, key=lambda one: (one["id"], one["trial"]))
-        found[f"episodes of {file.stem}"] = _numbers(ordered)
-    page = (run / "report.html").read_text(encoding="utf-8").replace(str(run), "RUN")
-    found["tables of the report"] = _digest("".join(re.findall(r"(?s)<table.*?</table>", page)))
-    found["files"] = _digest("\n".join(sorted(_names(run))))
-    return found
-
-
-def _names(run: Path) -> list[str]:
-    """The files of a run without what carries a date or a process in its name, or was left by a kill."""
-    names = (str(file.relative_to(run)) for file in run.rglob("*") if file.is_file())
-    return [name for name in names if "tensorboard" not in name and ".part" not in name]
-
-
-def _numbers(lines: Any) -> str:
-    kept = [{name: value for name, value in line.items() if not TIMES.search(name)} for line in lines]
-    return _digest(json.dumps(kept, sort_keys=True))
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-
-
-def _checksum(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+    words = ["--run", str(run), *WORDS] if stage.settings else [str(run)]
+    return importlib.import_module(stage.module).main([*stage.words, *words])

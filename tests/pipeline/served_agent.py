@@ -4,7 +4,7 @@ import json
 
 from pipeline.endpoint_agent import EndpointAgent
 from pipeline.rollouts import play
-from tests.retail.chat_server import Pauses, Reply, Server, raw
+from reliability.faults.chat_server import Pauses, Reply, Server, raw
 
 
 def calls(*named: tuple[str, str], content: str | None = None, **more) -> dict:

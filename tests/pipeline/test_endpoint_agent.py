@@ -19,7 +19,7 @@ from pipeline.demonstrations import demonstrate
 from pipeline.endpoint_agent import EndpointAgent
 from pipeline.harmony import Call, Final, User
 from pipeline.harmony_parse import parse
-from tests.retail.chat_server import Handler, Server, fails, half_a_body, raw
+from reliability.faults.chat_server import Handler, Server, fails, half_a_body, raw
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from envs.retail.tasks import Task
 from pipeline.harmony import Analysis, Call, Final, Preamble
 from pipeline.harmony_parse import parse
 from pipeline.strict import Verdict
-from tests.retail.chat_server import Server
+from reliability.faults.chat_server import Server
 
 
 @pytest.fixture

@@ -93,6 +93,13 @@ def test_it_stops_after_the_seconds_it_was_given(tmp_path):
     assert not finished(result) and toy.carried_out == []
 
 
+def test_what_is_stopped_before_its_first_piece_leaves_no_result(tmp_path, monkeypatch):
+    monkeypatch.setattr(command, "TRIALS", (Toy().trial,))
+    monkeypatch.setattr(command, "REFERENCE", tmp_path / "kept")
+    assert command.main(["--only", "toy", "--out", str(tmp_path / "out"), "--stop-after", "0"]) == 0
+    assert not (tmp_path / "kept").exists()
+
+
 def test_all_failures_are_counted_and_the_first_kept():
     found = Found()
     for start in (0, 30):
@@ -105,7 +112,7 @@ def test_all_failures_are_counted_and_the_first_kept():
     assert Found.from_json(json.loads(json.dumps(found.to_json()))) == found
 
 
-def test_a_trial_that_cannot_run_here_says_why_and_replaces_no_result(tmp_path, monkeypatch):
+def test_a_trial_that_cannot_run_here_says_why_and_replaces_no_result(tmp_path, monkeypatch, capsys):
     toy = Toy().trial
     unfit = Trial(toy.name, toy.title, toy.about, toy.run, toy.cases, unfit=lambda setting: "needs a moon")
     monkeypatch.setattr(command, "TRIALS", (toy,))
@@ -116,6 +123,8 @@ def test_a_trial_that_cannot_run_here_says_why_and_replaces_no_result(tmp_path, 
     monkeypatch.setattr(command, "TRIALS", (unfit,))
     assert command.main(["--only", "toy", "--out", str(tmp_path / "out")]) == 0
     assert (tmp_path / "kept" / "toy.json").read_text() == kept
+    assert command.main(["--only", "toy", "--case", "0"]) == 2
+    assert "toy: not run: needs a moon" in capsys.readouterr().err
     assert "not run: needs a moon" in page({"toy": {"not_run": "needs a moon"}}, [unfit])
 
 

@@ -33,12 +33,13 @@ def test_the_quick_setting_holds(trial: Trial, tmp_path):
     assert finished(result) and result["peak_mb"] > 0
 
 
-@pytest.mark.parametrize("trial", [PARSER, ANSWERS, SHOP], ids=lambda trial: trial.name)
+@pytest.mark.parametrize("trial", [PARSER, TOKENS, SHOP], ids=lambda trial: trial.name)
 def test_a_seed_tells_every_case(trial):
     """So any case can be run again by itself."""
+    if reason := trial.unfit(Setting()):
+        pytest.skip(reason)
     first, second, other = (trial.run(range(40, 80), Setting(quick=True, seed=seed)) for seed in (1, 1, 2))
-    assert first.counts == second.counts
-    assert trial is ANSWERS or first.counts != other.counts
+    assert first.counts == second.counts != other.counts
 
 
 def test_inputs_reach_every_corner_of_the_reader():

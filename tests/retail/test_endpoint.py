@@ -5,7 +5,9 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from chat_server import (
+
+from envs.retail.endpoint import OPENAI, ChatEndpoint, CustomerError
+from reliability.faults.chat_server import (
     Pauses,
     Reply,
     Server,
@@ -18,8 +20,6 @@ from chat_server import (
     raw,
     says,
 )
-
-from envs.retail.endpoint import OPENAI, ChatEndpoint, CustomerError
 
 KEY = "sk-very-secret-1234"
 

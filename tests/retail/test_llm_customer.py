@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from chat_server import Handler, Pauses, Server, completion, fails, raw, send
 
 from envs.retail.endpoint import ChatEndpoint, CustomerError, Usage
 from envs.retail.environment import STOP
 from envs.retail.llm_customer import GREETING, STRATEGIES, VERIFY_DRAFTS, LLMCustomer
 from envs.retail.tasks import Action, Task
+from reliability.faults.chat_server import Handler, Pauses, Server, completion, fails, raw, send
 
 TASK = Task(
     "t",

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline import evaluate_commands, report_page
 from pipeline.runs import execute
-from tests.retail.chat_server import Server, fails, says
+from reliability.faults.chat_server import Server, fails, says
 
 ROOT = Path(__file__).parents[2]
 PLANTED = {

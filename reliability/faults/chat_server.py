@@ -1,4 +1,12 @@
-"""A chat endpoint on this machine for the tests: a real HTTP server that answers by script, well or badly."""
+"""A chat endpoint on this machine: a real HTTP server that answers by script, well or badly.
+
+    server = Server()
+    server.script("Hello.", fails(503), half_a_body)     # one reply a request; then `server.http.otherwise`
+    ChatEndpoint("m", server.url, sleep=Pauses())
+    server.close()
+
+The trial of lost endpoints and the tests of everything that talks to a model's server play against it.
+"""
 
 import json
 import threading
@@ -10,7 +18,7 @@ Reply = Callable[["Handler"], None]
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Hands each request to the next reply of the test's script."""
+    """Hands each request to the next reply of the script."""
 
     protocol_version = "HTTP/1.1"
 
@@ -23,11 +31,11 @@ class Handler(BaseHTTPRequestHandler):
         reply(self)
 
     def log_message(self, *_) -> None:
-        """Tests need no log."""
+        """No log is needed."""
 
 
 class Server:
-    """A chat endpoint that answers what the test tells it to."""
+    """A chat endpoint that answers what it is told to."""
 
     def __init__(self) -> None:
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -112,7 +120,7 @@ def drips(handler: Handler) -> None:
             handler.wfile.flush()
             time.sleep(0.02)
     except OSError:
-        handler.close_connection = True  # the customer has given up, as it should
+        handler.close_connection = True  # the client has given up, as it should
 
 
 def falls_silent(handler: Handler) -> None:
