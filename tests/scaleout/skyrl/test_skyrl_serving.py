@@ -194,7 +194,7 @@ def test_before_the_end_nothing_is_earned(shop, tasks):
     ("config", "says"),
     [
         ({"rewards": ["outcome"]}, "environment.skyrl_gym.retail has no setting 'rewards'"),
-        ({"reward": ["outcom"]}, "no profile 'outcom'; there are tool_level, outcome, shaped, toolrl"),
+        ({"reward": ["outcom"]}, "no reward profile 'outcom'; there are tool_level, outcome, shaped, toolrl"),
         ({"reward": "outcome"}, r"must be a list of profiles, such as \[tool_level\]"),
         ({"reward": ["outcome:much"]}, "must look like outcome or outcome:2"),
     ],
