@@ -37,6 +37,8 @@ def ratio_intervals(sums: np.ndarray, draws: int = DRAWS) -> tuple[np.ndarray, n
     count, ratios, _ = sums.shape
     if not count:
         return (np.full(ratios, np.nan),) * 3
+    # In one order, whichever came first: the same outcomes have the same interval wherever they are shown.
+    sums = np.stack([one[np.lexsort(one.T)] for one in np.moveaxis(sums, 1, 0)], axis=1)
     chance, even, part = np.random.default_rng(0), np.full(count, 1 / count), max(1, AT_ONCE // count)
     sizes = [min(part, draws - start) for start in range(0, draws, part)]
     weights = (chance.multinomial(count, even, size=size) for size in sizes)

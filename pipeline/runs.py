@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 
 def run_folder(name: str, make: bool = True) -> Path:
     """The folder of a run, made if need be; `name` may also be a path. Who only reads makes none."""
-    outputs = Path(os.environ.get("TOOL_OUTPUTS", ROOT / "outputs"))
+    outputs = Path(os.environ.get("TOOL_OUTPUTS") or ROOT / "outputs")
     folder = Path(name) if os.sep in name else outputs / name
     if make:
         folder.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,8 @@
     ranking(results); plot_sweep(results)
 
 Each cell has a run folder of its own under `<run>/sweep/`. A cell that is finished is not run again, one that
-failed is tried again, and its error stands in the table: it does not end the sweep.
+failed is tried again, and its error stands in the table: it does not end the sweep. What all cells share must
+not change on the way: the ranking would compare what cannot be compared.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
 
 FAILED = "failed.json"
+GIVEN = "parameters.json"  # what a cell was run with
 Settings = Mapping[str, Any]
 
 
@@ -72,8 +74,10 @@ def run_sweep(notebook: Path, run: Path, cells: Sequence[Settings], **parameters
     results = []
     for settings in tqdm(cells, desc="cells"):
         folder = run / "sweep" / cell_name(settings)
+        given = parameters | {"SETTINGS": parameters.get("SETTINGS", {}) | settings}
+        _check_same(folder, given)
         if not _summary(notebook, folder).exists():
-            _run_cell(notebook, folder, parameters | {"SETTINGS": parameters.get("SETTINGS", {}) | settings})
+            _run_cell(notebook, folder, given)
         results.append(_result(notebook, folder, settings))
     return results
 
@@ -82,8 +86,19 @@ def _summary(notebook: Path, folder: Path) -> Path:
     return folder / "summaries" / f"{notebook.stem}.json"
 
 
+def _check_same(folder: Path, given: Mapping[str, Any]) -> None:
+    """Refuse to take up a cell that was run with something else."""
+    if not (folder / GIVEN).exists():
+        return
+    before, now = read_json(folder / GIVEN), json.loads(json.dumps(given))  # as they come back from a file
+    if changed := sorted(name for name in before.keys() | now if before.get(name) != now.get(name)):
+        raise ValueError(f"{folder} was run with other {', '.join(changed)}: remove {folder.parent} first")
+
+
 def _run_cell(notebook: Path, folder: Path, parameters: Mapping[str, Any]) -> None:
     (folder / FAILED).unlink(missing_ok=True)
+    with whole_file(folder / GIVEN) as out:
+        json.dump(parameters, out)
     try:
         execute(notebook, folder / notebook.name, {**parameters, "RUN": str(folder.resolve())})
     except Exception as error:  # whatever it is: the other cells are still worth running

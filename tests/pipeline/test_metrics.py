@@ -153,6 +153,13 @@ def test_an_interval_is_as_wide_as_theory_says():
     assert high == pytest.approx(0.6 + 1.96 * deviation, abs=0.015)
 
 
+def test_the_same_outcomes_have_the_same_interval_in_any_order_and_beside_any_other_metric():
+    values = [True] * 11 + [False] * 9
+    shown = {interval(values), interval(values[::-1]), interval(values[::2] + values[1::2])}
+    measure = summary(outcomes([[one] for one in values[::2] + values[1::2]]))["task_success_rate"]
+    assert shown == {(measure.low, measure.high)}
+
+
 def test_trials_of_a_task_do_not_make_an_interval_narrower():
     once = outcomes([[True]] * 6 + [[False]] * 6)
     often = outcomes([[True] * 10] * 6 + [[False] * 10] * 6)

@@ -47,6 +47,8 @@ def test_one_failing_cell_does_not_end_a_sweep_and_nothing_is_done_twice(noteboo
     assert [one.settings["rate"] for one in ranked(results)] == [2, 1, 0]
     again = run_sweep(notebook, tmp_path, cells, TASKS=8, SETTINGS={"warmth": 2})
     assert again == results
+    with pytest.raises(ValueError, match=r"was run with other TASKS: remove .*sweep first"):
+        run_sweep(notebook, tmp_path, cells, TASKS=9, SETTINGS={"warmth": 2})
     assert [path.read_text() for path in sorted(tmp_path.glob("sweep/*/count"))] == ["x", "x"]
     shown = ranking(results).to_html()
     assert shown.index("rate=2") < shown.index("rate=1") < shown.index("a rate of nothing")
