@@ -1,4 +1,7 @@
-"""What holds for every test: no time limit on a generated example, and a quick tier that loads no torch."""
+"""What holds for every test: no time limit on a generated example, and a quick tier that loads no torch.
+
+And what many ask for: our shop, and a server of chats that can be told to misbehave.
+"""
 
 import sys
 from collections.abc import Iterator
@@ -7,9 +10,24 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from envs.retail.database import Shop
+from reliability.faults.chat_server import Server
+
 # A shared or slow machine must not turn a passing property into a failure.
 settings.register_profile("project", deadline=None)
 settings.load_profile("project")
+
+
+@pytest.fixture(scope="module")
+def shop() -> Shop:
+    return Shop.load()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    running = Server()
+    yield running
+    running.close()
 
 
 @pytest.fixture(autouse=True)

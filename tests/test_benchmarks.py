@@ -19,11 +19,6 @@ from envs.retail.tools import TOOLS
 ROOT = Path(__file__).resolve().parents[1]
 
 
-@pytest.fixture(scope="module")
-def shop() -> Shop:
-    return Shop.load()
-
-
 def quick(folder: Path, *options: str) -> tuple[dict, str]:
     """A quick run in a process of its own, where few objects are alive: what it wrote and what it printed."""
     command = [sys.executable, "-m", "benchmarks.retail", "--quick", "--json", str(folder / "found.json")]

@@ -5,14 +5,8 @@ from itertools import islice
 import pytest
 from scripted_agent import gold_turns
 
-from envs.retail.database import Shop
 from envs.retail.generator import generate
 from envs.retail.tasks import Task
-
-
-@pytest.fixture(scope="module")
-def shop() -> Shop:
-    return Shop.load()
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from itertools import islice
 import pytest
 from scripted_agent import ScriptedAgent, gold_turns
 
-from envs.retail.database import Shop
 from envs.retail.generator import generate
 from envs.retail.tasks import Task
 from pipeline import chat as chat_module
@@ -13,11 +12,6 @@ from pipeline.chat import chat
 from pipeline.config import resolve
 
 CONFIG = resolve("tiny", environ={})
-
-
-@pytest.fixture(scope="module")
-def shop() -> Shop:
-    return Shop.load()
 
 
 @pytest.fixture(scope="module")

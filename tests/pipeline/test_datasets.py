@@ -6,7 +6,6 @@ from itertools import islice
 
 import pytest
 
-from envs.retail.database import Shop
 from envs.retail.generator import generate
 from envs.retail.tasks import Action, Task
 from envs.retail.tools import READ, TOOLS
@@ -26,11 +25,6 @@ from pipeline.harmony import Analysis, Call, Final, ToolResult, User, render
 from pipeline.harmony_parse import parse, parse_transcript
 from pipeline.plan import parse_plan_turn
 from pipeline.task_sets import tasks_for
-
-
-@pytest.fixture(scope="module")
-def shop() -> Shop:
-    return Shop.load()
 
 
 @pytest.fixture(scope="module")

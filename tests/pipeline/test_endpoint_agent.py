@@ -2,7 +2,6 @@
 
 import json
 import threading
-from collections.abc import Iterator
 from itertools import islice
 
 import pytest
@@ -19,25 +18,7 @@ from pipeline.demonstrations import demonstrate
 from pipeline.endpoint_agent import EndpointAgent
 from pipeline.harmony import Call, Final, User
 from pipeline.harmony_parse import parse
-from reliability.faults.chat_server import Handler, Server, fails, half_a_body, raw
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    running = Server()
-    yield running
-    running.close()
-
-
-@pytest.fixture(scope="module")
-def shop() -> Shop:
-    return Shop.load()
-
-
-@pytest.fixture(scope="module")
-def tasks(shop) -> list[Task]:
-    found = {task.query: task for task in islice(generate(shop, seed=8, levels=(1, 2, 3, 4)), 12)}
-    return list(found.values())
+from reliability.faults.chat_server import Handler, fails, half_a_body, raw
 
 
 class Gold:

@@ -1,37 +1,15 @@
 """What a served model sends is read as strictly as everybody's turns, and shown to it again as it may be."""
 
-from collections.abc import Iterator
-from itertools import islice
-
 import pytest
 from served_agent import agent, calls, quietly, replies, says
 
 from envs.retail.database import Shop
-from envs.retail.generator import generate
 from envs.retail.replay import RecordedCustomer
 from envs.retail.tasks import Task
 from pipeline.harmony import Analysis, Call, Final, Preamble
 from pipeline.harmony_parse import parse
 from pipeline.strict import Verdict
 from reliability.faults.chat_server import Server
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    running = Server()
-    yield running
-    running.close()
-
-
-@pytest.fixture(scope="module")
-def shop() -> Shop:
-    return Shop.load()
-
-
-@pytest.fixture(scope="module")
-def tasks(shop) -> list[Task]:
-    found = {task.query: task for task in islice(generate(shop, seed=8, levels=(1, 2, 3, 4)), 12)}
-    return list(found.values())
 
 
 def one_turn(server: Server, shop: Shop, task: Task, message: dict, finish: str = "stop", **settings):

@@ -21,11 +21,6 @@ CUT = ' to=functions.get_order_details<|channel|>commentary json<|message|>{"ord
 
 
 @pytest.fixture(scope="module")
-def shop() -> Shop:
-    return Shop.load()
-
-
-@pytest.fixture(scope="module")
 def tasks(shop) -> list[Task]:
     found = {task.query: task for task in islice(generate(shop, seed=8, levels=(1, 2, 3, 4, 5)), 20)}
     return sorted(found.values(), key=lambda task: task.id)

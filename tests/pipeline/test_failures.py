@@ -16,11 +16,6 @@ CANCEL, RETURN, TRANSFER = "cancel_pending_order", "return_delivered_order_items
 
 
 @pytest.fixture(scope="module")
-def shop() -> Shop:
-    return Shop.load()
-
-
-@pytest.fixture(scope="module")
 def tasks(shop) -> list[Task]:
     stream = generate(shop, seed=5, levels=(1, 2, 3, 4, 5))
     return [next(stream) for _ in range(400)]

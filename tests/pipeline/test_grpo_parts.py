@@ -11,7 +11,6 @@ from types import SimpleNamespace
 import pytest
 from scripted_agent import CHARACTERS, LETTERS, encode
 
-from envs.retail.database import Shop
 from envs.retail.environment import RetailEnv
 from envs.retail.generator import generate
 from envs.retail.tools import TOOLS
@@ -26,11 +25,6 @@ from pipeline.grpo_watch import reward_is_fooled
 from pipeline.harmony import segments
 from pipeline.rewards import score
 from pipeline.task_sets import tasks_for
-
-
-@pytest.fixture(scope="module")
-def shop():
-    return Shop.load()
 
 
 @pytest.fixture(scope="module")

@@ -29,11 +29,6 @@ from pipeline.metrics import (
 
 
 @pytest.fixture(scope="module")
-def shop() -> Shop:
-    return Shop.load()
-
-
-@pytest.fixture(scope="module")
 def task(shop) -> Task:
     """Who it is, the order, and one change of it."""
     wanted = ("get_order_details", "cancel_pending_order")

@@ -5,7 +5,6 @@ from itertools import islice
 import pytest
 from scripted_agent import CHARACTERS, encode
 
-from envs.retail.database import Shop
 from envs.retail.generator import generate
 from pipeline.harmony import Call, Final, written_turns
 from pipeline.plan import render_plan
@@ -18,11 +17,6 @@ def turn(message: Call | Final) -> str:
 
 
 LOOK = Call("get_order_details", {"order_id": "#W0000000"})
-
-
-@pytest.fixture(scope="module")
-def shop() -> Shop:
-    return Shop.load()
 
 
 def right_answer(step: GoldStep) -> str:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from envs.retail.database import Shop
 from pipeline.config import PROFILES, resolve, with_changes
 from pipeline.datasets import real_vocabulary, token_counter
 from pipeline.runs import ROOT
@@ -14,11 +13,6 @@ from pipeline.task_sets import rows_for
 from pipeline.time_estimate import ASSUMED, Estimate, main, refining_time, spoken, warm_up_time
 
 T4 = resolve("t4", environ={}, train_tasks=6, validation_tasks=4)
-
-
-@pytest.fixture(scope="module")
-def shop() -> Shop:
-    return Shop.load()
 
 
 @cache

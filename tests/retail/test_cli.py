@@ -18,11 +18,6 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def shop() -> Shop:
-    return Shop.load()
-
-
-@pytest.fixture(scope="module")
 def cancel(shop) -> Task:
     order = next(order for order in shop.orders.values() if order["status"] == "pending")
     arguments = {"order_id": order["order_id"], "reason": "no longer needed"}

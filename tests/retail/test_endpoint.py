@@ -2,7 +2,6 @@
 
 import email.utils
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -22,13 +21,6 @@ from reliability.faults.chat_server import (
 )
 
 KEY = "sk-very-secret-1234"
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    running = Server()
-    yield running
-    running.close()
 
 
 def endpoint(server: Server, **options) -> ChatEndpoint:

@@ -13,11 +13,6 @@ from envs.retail.tasks import Action, read_tasks
 from envs.retail.tools import call, schemas
 
 
-@pytest.fixture(scope="module")
-def shop() -> Shop:
-    return Shop.load()
-
-
 def lines(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 

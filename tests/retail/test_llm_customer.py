@@ -1,7 +1,6 @@
 """The model-played customer, in its four ways of playing, against a real server on this machine."""
 
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -20,13 +19,6 @@ TASK = Task(
     facts={"name": "Ana Lopez", "zip": "98765"},
     outputs=("secret output",),
 )
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    running = Server()
-    yield running
-    running.close()
 
 
 def customer(server: Server, strategy: str = "llm", **options) -> LLMCustomer:

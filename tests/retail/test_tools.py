@@ -31,11 +31,6 @@ SIGNATURES = {  # name -> parameters in order; all are required strings but the 
 }
 
 
-@pytest.fixture(scope="module")
-def shop() -> Shop:
-    return Shop.load()
-
-
 def test_schemas_have_the_names_types_and_enum_of_tau_bench():
     assert [schema["function"]["name"] for schema in schemas()] == sorted(SIGNATURES)
     for schema in schemas():

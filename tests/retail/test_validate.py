@@ -17,11 +17,6 @@ from envs.retail.validate import doctor
 
 
 @pytest.fixture(scope="module")
-def shop() -> Shop:
-    return Shop.load()
-
-
-@pytest.fixture(scope="module")
 def good(shop) -> list[Task]:
     return first(generate(shop, seed=5), 300)
 

@@ -9,16 +9,10 @@ from hypothesis import strategies as st
 from task_plays import changed, first, task_with
 
 from envs.retail.__main__ import main
-from envs.retail.database import Shop
 from envs.retail.environment import gold_changes
 from envs.retail.generator import generate
 from envs.retail.tasks import Action, Task, read_tasks, write_tasks
 from envs.retail.validate import doctor
-
-
-@pytest.fixture(scope="module")
-def shop() -> Shop:
-    return Shop.load()
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envs.retail.database import Shop
 from envs.retail.environment import RetailEnv
 from envs.retail.generator import generate
 from envs.retail.tasks import RESPOND, Action
@@ -69,11 +68,6 @@ class Watch:
 
 
 WATCH = Watch()  # a hook stays for good: one for all tests
-
-
-@pytest.fixture(scope="module")
-def shop() -> Shop:
-    return Shop.load()
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline import evaluate_commands, report_page
 from pipeline.runs import execute
-from reliability.faults.chat_server import Server, fails, says
+from reliability.faults.chat_server import fails, says
 
 ROOT = Path(__file__).parents[2]
 PLANTED = {
@@ -25,13 +25,6 @@ def written(folder: Path) -> bytes:
     """All that lies in a folder, names included."""
     files = [file for file in folder.rglob("*") if file.is_file()]
     return b"".join(str(file).encode() + file.read_bytes() for file in files)
-
-
-@pytest.fixture
-def server():
-    running = Server()
-    yield running
-    running.close()
 
 
 @pytest.fixture

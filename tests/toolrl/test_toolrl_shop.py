@@ -4,7 +4,6 @@ from itertools import islice
 
 import pytest
 
-from envs.retail.database import Shop
 from envs.retail.generator import generate
 from pipeline.demonstrations import demonstrate
 from pipeline.harmony import Call, Final
@@ -12,11 +11,6 @@ from pipeline.toolrl.rows import Row, read_answer, read_history, read_instructio
 from pipeline.toolrl.shop import DECLARED, shop_rows, write_shop_rows
 
 START = "<|start|>assistant"
-
-
-@pytest.fixture(scope="module")
-def shop():
-    return Shop.load()
 
 
 @pytest.fixture(scope="module")
