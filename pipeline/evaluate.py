@@ -12,8 +12,8 @@
 With one trial the model is greedy, with several it samples at the config's temperature. Each episode is one
 JSON line (pipeline/episode_records.py), written as soon as it has ended; a killed evaluation goes on with the
 episodes that are missing or broke off (a lost endpoint), and an episode's chance depends on its task and
-trial only, so shards and resumed runs play what one run would have played. tau-bench's own tasks: `--tau-
-bench PATH` (pipeline/tau_bench.py).
+trial only, so shards and resumed runs play what one run would have played. tau-bench's own tasks:
+`--tau-bench PATH`.
 """
 
 from __future__ import annotations
@@ -235,7 +235,7 @@ def evaluate_stage(
 
 
 def playing_rules(config: Config, trials: int = 1) -> dict[str, Any]:
-    """How a config's episodes are played: limits, effort, date, seed, and who answers."""
+    """How a config's episodes are played: limits, effort, date and seed."""
     return {
         "mode": config.mode,
         "trials": trials,

@@ -121,6 +121,7 @@ def _merged(config: Config, adapter: Path, folder: Path, prompts: Sequence[str])
     if not torch.cuda.is_available():
         model.merge_and_unload().save_pretrained(str(folder))
         tokenizer.save_pretrained(str(folder))
+    del model  # two of the 20B at once are too much for most machines
     again = _plain(folder)
     return Export("merged", folder, note, *_compared(logits, answers, again, tokenizer, prompts, config))
 
@@ -151,14 +152,17 @@ def _is_gguf(file: Path) -> bool:
 
 
 def _plain(folder: Path) -> Any:
-    """A saved model by transformers alone, as anybody would load it."""
+    """A saved model by transformers alone, as anybody would load it; on a GPU in the 16 bits it has."""
+    import torch
     from transformers import AutoModelForCausalLM
 
     from pipeline import cpu_attention
 
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+        return AutoModelForCausalLM.from_pretrained(folder, dtype="auto", device_map="auto")
     model = AutoModelForCausalLM.from_pretrained(folder, dtype="float32")
-    if model.device.type == "cpu":
-        model.set_attn_implementation(cpu_attention.register())
+    model.set_attn_implementation(cpu_attention.register())
     return model
 
 

@@ -33,7 +33,8 @@ _RATES = (  # what a row is called, the report's rate, and what of each step it 
 
 def settings_table(config: Config, *beginnings: str) -> Styler:
     """The settings whose names begin with one of these, with their values."""
-    chosen = [(name, value) for name, value in asdict(config).items() if name.startswith(beginnings)]
+    settings = {name: value for name, value in asdict(config).items() if name.startswith(beginnings)}
+    chosen = [(name, f"{value:g}" if isinstance(value, float) else value) for name, value in settings.items()]
     return left_aligned([("profile", config.profile), *chosen], ["setting", "value"])
 
 

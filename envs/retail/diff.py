@@ -1,12 +1,14 @@
-"""What an episode changed in the shop, field by field: for tables a person reads.
+"""What an episode changed in the shop: field by field for a person to read, or as a task's `gold_final`.
 
 for change in differences(database): print(change.record, change.field, change.before, "->", change.after)
+final_state(shop, database)         # {"#W1234567": {"status": "cancelled", …}}
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from envs.retail.database import Database, Record, Shop, canonical
 from envs.world import View
 
 _ABSENT = "(none)"
@@ -43,3 +45,21 @@ def _walk(path: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]:
             yield from _walk(f"{path}[{index}]", *pair)
     elif before != after or type(before) is not type(after):
         yield path, before, after
+
+
+def final_state(shop: Shop, database: Database) -> dict[str, dict[str, Any]]:
+    """What an episode changed: {record id: {field: new value}}."""
+    final = {}
+    for table in ("orders", "users"):
+        before = getattr(shop, table)
+        for key, record in getattr(database, table).changed.items():
+            changed = {name: value for name, value in record.items() if _differs(before[key], name, value)}
+            if changed:
+                final[key] = changed
+    return final
+
+
+def _differs(before: Record, name: str, value: Any) -> bool:
+    """Whether a field is new or another; 50.0 is not 50, as in the database's own comparison."""
+    old = before.get(name)
+    return name not in before or (old is not value and canonical(old) != canonical(value))

@@ -20,7 +20,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from envs.retail.database import DATA, Database, Record, Shop, canonical
+from envs.retail.database import DATA, Database, Shop
+from envs.retail.diff import final_state
 from envs.retail.generation.families import FAMILIES, Family
 from envs.retail.generation.identity import identify, identity_facts, identity_in_words
 from envs.retail.generation.index import SPLITS, ShopIndex, split_of
@@ -139,24 +140,6 @@ def generate(
     """
     generator = Generator(shop, seed, levels, split)
     return map(generator.task, itertools.count())
-
-
-def final_state(shop: Shop, database: Database) -> dict[str, dict[str, Any]]:
-    """What an episode changed: {record id: {field: new value}}."""
-    final = {}
-    for table in ("orders", "users"):
-        before = getattr(shop, table)
-        for key, record in getattr(database, table).changed.items():
-            changed = {name: value for name, value in record.items() if _differs(before[key], name, value)}
-            if changed:
-                final[key] = changed
-    return final
-
-
-def _differs(before: Record, name: str, value: Any) -> bool:
-    """Whether a field is new or another; 50.0 is not 50, as in the database's own comparison."""
-    old = before.get(name)
-    return name not in before or (old is not value and canonical(old) != canonical(value))
 
 
 def _writes(action: Action) -> bool:

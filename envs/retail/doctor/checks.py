@@ -13,8 +13,8 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from envs.retail.diff import final_state
 from envs.retail.doctor.case import Case, identity_told, owner_of, texts
-from envs.retail.generator import final_state
 from envs.retail.reach import unreachable_arguments
 from envs.retail.tasks import RESPOND, Action, Task
 from envs.retail.tools import TOOLS, WRITE, argument_fault

@@ -11,9 +11,9 @@
 
 from dataclasses import replace
 
+from envs.retail.diff import final_state
 from envs.retail.doctor.case import Case, identity_told, owner_of
 from envs.retail.generation.identity import identity_facts
-from envs.retail.generator import final_state
 from envs.retail.tasks import Action, Task
 from envs.retail.tools import READ, TOOLS
 

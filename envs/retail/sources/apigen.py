@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from envs.retail.database import Shop
+from envs.retail.diff import final_state
 from envs.retail.environment import STOP
 from envs.retail.sources.rows import WRONG_SHAPE, Reject, rows, shortened
 from envs.retail.sources.strict_json import Decoder
@@ -145,8 +146,6 @@ def recover_task(conversation: Conversation, shop: Shop) -> Task:
     calls = _successful_calls(conversation["messages"])
     if not said or not calls:
         raise ValueError("nobody asks anything" if not said else "no call worked")
-    from envs.retail.generator import final_state  # here, so that scoring a file does not load the generator
-
     database, customer = shop.open(), ""
     for action in calls:
         _check_ids(shop, action.arguments)

@@ -63,7 +63,7 @@ def shortened(value: Any) -> str:
 
 def rejects_beside(out: Path) -> Path:
     """Where the rows go that were not taken, if nobody says: OUT.rejects.jsonl."""
-    return out.with_name(out.name.split(".")[0] + ".rejects.jsonl")
+    return out.with_name(out.stem + ".rejects.jsonl")
 
 
 def rows(path: str | Path) -> Iterator[Row | Reject]:
