@@ -10,6 +10,7 @@ imports it, and says so when something else was faster. What cannot work is refu
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import tempfile
@@ -40,7 +41,7 @@ def load_model(config: Config, adapter: Path | None = None) -> tuple[Any, Any]:
         config = with_changes(config, model=str(adapter))
     on_gpu = _gpu_for(config)
     source = resolve_source(config)
-    _import_unsloth()
+    import_unsloth()
     from unsloth import FastLanguageModel
 
     with tempfile.TemporaryDirectory() as scratch:
@@ -111,8 +112,8 @@ def _in_4bit(config: Config) -> bool:
     return config.load_in_4bit and not config.full_finetuning
 
 
-def _import_unsloth() -> None:
-    """Import Unsloth, unless what it patches was imported before it."""
+def import_unsloth() -> None:
+    """Import Unsloth, float32 on any CPU, unless what it patches was imported before it."""
     early = [name for name in _PATCHED if name in sys.modules]
     if early and "unsloth" not in sys.modules:
         raise ModelError(
@@ -123,6 +124,8 @@ def _import_unsloth() -> None:
     # On a CPU that computes in bfloat16 itself (AVX512-BF16, AMX, Arm) Unsloth would load bfloat16; training
     # then stops at gpt-oss's router, where float32 meets it. So float32 on all: numbers mean the same, too.
     os.environ["UNSLOTH_CPU_BF16"] = "0"
+    # There bitsandbytes looks for a faster kernel on the hub, too, and warns where it finds none.
+    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
     import unsloth  # noqa: F401
 
 

@@ -47,7 +47,7 @@ def plot_losses(losses: pd.DataFrame) -> Axes:
     if "eval_loss" in losses:
         measured = losses.dropna(subset="eval_loss")
         axes.plot(measured["step"], measured["eval_loss"], "o-", color="#4a90d9", label="validation")
-    axes.set(xlabel="step", ylabel="loss per trained token", ylim=(0, None))
+    axes.set(xlabel="step", ylabel="loss per trained token", yscale="log")  # it falls a hundredfold
     axes.set_title(f"{int(losses['step'].max())} steps")
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)

@@ -81,9 +81,9 @@ def stages(quick: bool) -> list[Stage]:
 def load_once() -> None:
     """Import what takes long, Unsloth first, in this process; every stage is forked from it."""
     os.environ["OMP_NUM_THREADS"] = "1"  # a pool of threads would not survive the fork
-    os.environ["UNSLOTH_CPU_BF16"] = "0"  # as in `pipeline.model`; read when Unsloth is imported
-    import unsloth  # noqa: F401, I001
+    from pipeline.model import import_unsloth
 
+    import_unsloth()
     import datasets  # noqa: F401
     import torch
     import trl  # noqa: F401

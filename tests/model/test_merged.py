@@ -49,7 +49,7 @@ print(json.dumps(told))
 
 
 def test_the_copy_is_the_model_of_that_moment_without_adapter_and_four_bits():
-    done = run_alone(COPY, UNSLOTH_CPU_BF16="0")
+    done = run_alone(COPY)
     assert done.returncode == 0, done.stderr[-3000:]
     told = json.loads(done.stdout.splitlines()[-1])
     assert told["to model"] < 1e-3 < 0.1 * told["to untrained"]
