@@ -40,6 +40,22 @@ in which these are escaped); right turns are read as what they were made of.
 
 
 @dataclass(frozen=True)
+class _AsTransformers:
+    """As much of a tokenizer of transformers as a vocabulary is made from: importing that takes seconds."""
+
+    tokenizer: Any
+
+    def __len__(self) -> int:
+        return self.tokenizer.get_vocab_size()
+
+    def get_added_vocab(self) -> dict[str, int]:
+        return {token.content: number for number, token in self.tokenizer.get_added_tokens_decoder().items()}
+
+    def decode(self, ids: list[int], clean_up_tokenization_spaces: bool) -> str:
+        return self.tokenizer.decode(ids, skip_special_tokens=False)
+
+
+@dataclass(frozen=True)
 class Tokens:
     """A tokenizer, and the reader's view of it."""
 
@@ -53,11 +69,7 @@ class Tokens:
         from tokenizers import Tokenizer
 
         tokenizer = Tokenizer.from_file(str(TOKENIZER))
-        added = tokenizer.get_added_tokens_decoder().items()
-        specials = {number: token.content for number, token in added if SPECIAL.fullmatch(token.content)}
-        return cls(
-            tokenizer, Vocabulary(specials, lambda ids: tokenizer.decode(ids, skip_special_tokens=False))
-        )
+        return cls(tokenizer, Vocabulary.of(_AsTransformers(tokenizer)))
 
     def ids(self, text: str) -> list[int]:
         """Text as ids; a lone half of a surrogate pair has none."""
