@@ -46,8 +46,8 @@ def _no_certainty(point: str, count: int) -> str:
     """Draws from outcomes that are all alike are alike, too."""
     share = 1 - 0.05 ** (1 / count)
     return (
-        f"{point} is no certainty: all {count} tasks ended alike, as they do one time in twenty where\n"
-        f"{share:.0%} of all tasks would end otherwise."
+        f"{point} is no certainty: all {count} tasks ended alike, and up to {share:.0%} of all tasks could\n"
+        "still end otherwise (95 %)."
     )
 
 
