@@ -9,6 +9,7 @@ Both are made by functions, because a callback's base class comes with transform
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,6 +97,23 @@ def live_curves(*panels: Panel, every_seconds: float = 10.0) -> Any:
     return LiveCurves()
 
 
+def without_table(trainer: Any) -> None:
+    """In a notebook transformers shows each step's loss in a table, which says little here; its bar stays."""
+    notebook = sys.modules.get("transformers.utils.notebook")
+    if notebook is None or not trainer.pop_callback(notebook.NotebookProgressCallback):
+        return
+
+    class Bar(notebook.NotebookProgressCallback):
+        def on_train_begin(self, args, state, control, **kwargs):
+            super().on_train_begin(args, state, control, **kwargs)
+            self.training_tracker.inner_table = None  # else its head stands there
+
+        def on_log(self, args, state, control, **kwargs):
+            """No row."""
+
+    trainer.add_callback(Bar)
+
+
 def curves_figure(history: Sequence[Mapping[str, Any]], panels: Sequence[Panel]) -> Figure:
     """Each panel's metrics over the steps; what was measured now and then is drawn with dots."""
     columns = min(3, len(panels))
@@ -112,8 +130,10 @@ def curves_figure(history: Sequence[Mapping[str, Any]], panels: Sequence[Panel])
                 axes.plot(*zip(*points, strict=True), label=label, marker=marker, markersize=3)
         axes.set_title(panel.title, fontsize="medium")
         axes.set_xlabel("step")
-        if axes.lines:
-            axes.legend(frameon=False, fontsize="x-small")
+        if axes.lines:  # above the curves, where it covers none
+            low, high = axes.get_ylim()
+            axes.set_ylim(low, high + 0.13 * (high - low) * len(axes.lines))
+            axes.legend(frameon=False, fontsize="x-small", loc="upper left", borderaxespad=0)
         axes.spines[["top", "right"]].set_visible(False)
     for axes in figure.axes[len(panels) :]:
         axes.set_visible(False)

@@ -192,6 +192,9 @@ def train_grpo(
 
 def run_to_its_end(trainer: Any, tokenizer: Any) -> None:
     """Train from the last checkpoint on, then note what it came to; without a best adapter, keep the last."""
+    from pipeline.callbacks import without_table
+
+    without_table(trainer)
     output = Path(trainer.args.output_dir)
     last = get_last_checkpoint(output)
     start = perf_counter()

@@ -108,6 +108,7 @@ def refined(folder: Path, mode: str) -> None:
     assert len(summary["before"]) == len(summary["after"]) == 2
     assert [entry["step"] for entry in summary["history"] if "loss" in entry] == [1, 2]
     assert "the gold actions and an answer" in shown
+    assert "Training Loss" not in shown, "curves show more than a table with a row a step"
     best = folder / "run" / "grpo" / "best" / "adapter_model.safetensors"
     trained = best.stat().st_mtime_ns
     again, _ = run("03_grpo_refine", folder, quiet=False, **given)
