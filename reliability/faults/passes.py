@@ -81,6 +81,7 @@ def stages(quick: bool) -> list[Stage]:
 def load_once() -> None:
     """Import what takes long, Unsloth first, in this process; every stage is forked from it."""
     os.environ["OMP_NUM_THREADS"] = "1"  # a pool of threads would not survive the fork
+    os.environ["HF_DEACTIVATE_ASYNC_LOAD"] = "1"  # nor can a thread that is begun after it use torch
     from pipeline.model import import_unsloth
 
     import_unsloth()
