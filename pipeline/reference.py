@@ -22,7 +22,7 @@ from typing import Any
 from envs.retail.files import read_json, whole_file
 from pipeline.grpo_report import PANELS, REFERENCE
 from pipeline.reference_page import put_into, readme_table, write_curve
-from pipeline.runs import ROOT, execute, run_folder
+from pipeline.runs import ROOT, execute, run_folder, summary_file
 
 SEEDS = (3407, 1, 2)
 HELD_OUT = 100
@@ -33,7 +33,7 @@ CURVE = {"step", "reward", "task_success_rate", "validation/task_success_rate"}
 
 def run_notebook(name: str, run: Path, **parameters: Any) -> dict[str, Any]:
     """What a notebook's run came to; run unless it is finished."""
-    summary = run / "summaries" / f"{name}.json"
+    summary = summary_file(run, name)
     if not summary.exists():
         print(f"{run.name}: {name} …", flush=True)
         file = f"{name}.ipynb"

@@ -2,7 +2,6 @@
 
     run = run_folder("demo")
     write_summary(run, "00_meet_the_shop", {"reward": 1.0})
-    read_summary(run, "00_meet_the_shop")["reward"]
 
 `TOOL_OUTPUTS` in the environment moves the outputs elsewhere (a mounted drive, a scratch disk).
 """
@@ -13,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from envs.retail.files import read_json, whole_file
+from envs.retail.files import whole_file
 
 ROOT = Path(__file__).parents[1]
 
@@ -43,18 +42,15 @@ def execute(notebook: Path, copy: Path, parameters: Mapping[str, Any]) -> None:
     )
 
 
+def summary_file(run: Path, notebook: str) -> Path:
+    """Where a notebook leaves its numbers, once it has run to its end."""
+    return run / "summaries" / f"{notebook}.json"
+
+
 def write_summary(run: Path, notebook: str, summary: dict[str, Any]) -> Path:
     """Leave a notebook's numbers for the next one; replaces the summary of an earlier run of it."""
-    path = run / "summaries" / f"{notebook}.json"
+    path = summary_file(run, notebook)
     with whole_file(path) as out:
         json.dump(summary, out, indent=2, ensure_ascii=False)
         out.write("\n")
     return path
-
-
-def read_summary(run: Path, notebook: str) -> dict[str, Any]:
-    """The numbers an earlier notebook left; says which notebook to run if they are missing."""
-    path = run / "summaries" / f"{notebook}.json"
-    if not path.exists():
-        raise FileNotFoundError(f"{path} is missing: run notebooks/{notebook}.ipynb with the same RUN first")
-    return read_json(path)

@@ -23,7 +23,7 @@ from envs.retail.files import read_json, whole_file
 from pipeline.grpo_report import gain
 from pipeline.intervals import interval
 from pipeline.report import left_aligned, new_figure
-from pipeline.runs import execute
+from pipeline.runs import execute, summary_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -76,14 +76,10 @@ def run_sweep(notebook: Path, run: Path, cells: Sequence[Settings], **parameters
         folder = run / "sweep" / cell_name(settings)
         given = parameters | {"SETTINGS": parameters.get("SETTINGS", {}) | settings}
         _check_same(folder, given)
-        if not _summary(notebook, folder).exists():
+        if not summary_file(folder, notebook.stem).exists():
             _run_cell(notebook, folder, given)
         results.append(_result(notebook, folder, settings))
     return results
-
-
-def _summary(notebook: Path, folder: Path) -> Path:
-    return folder / "summaries" / f"{notebook.stem}.json"
 
 
 def _check_same(folder: Path, given: Mapping[str, Any]) -> None:
@@ -110,7 +106,7 @@ def _run_cell(notebook: Path, folder: Path, parameters: Mapping[str, Any]) -> No
 def _result(notebook: Path, folder: Path, settings: Settings) -> CellResult:
     if (folder / FAILED).exists():
         return CellResult(settings, error=read_json(folder / FAILED)["error"])
-    found = read_json(_summary(notebook, folder))
+    found = read_json(summary_file(folder, notebook.stem))
     return CellResult(settings, tuple(found["before"]), tuple(found["after"]), found["seconds"])
 
 
