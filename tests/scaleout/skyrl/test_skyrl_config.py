@@ -85,7 +85,7 @@ def test_a_reward_can_be_chosen_and_a_wrong_one_is_refused():
     overrides = read_arguments(FILES[1]).overrides
     cfg = config_of([*overrides, "environment.skyrl_gym.retail.reward=['tool_level:1', 'outcome:2']"])
     assert cfg.environment.skyrl_gym.retail.weights == {"tool_level": 1.0, "outcome": 2.0}
-    with pytest.raises(ValueError, match="no profile 'outcom'"):
+    with pytest.raises(ValueError, match="no reward profile 'outcom'"):
         config_of([*overrides, "environment.skyrl_gym.retail.reward=[outcom]"])
     with pytest.raises(ValueError, match="is not one of this project's worlds"):
         config_of([*overrides, "environment.env_class=gsm8k"])
