@@ -31,7 +31,8 @@ def program(path: Path, script: str) -> None:
 
 
 def make(machine: Path, *words: str) -> subprocess.CompletedProcess:
-    given = {name: value for name, value in os.environ.items() if name not in {"MODEL", "LOCKED", "PYTHON"}}
+    chosen = {"MODEL", "LOCKED", "PYTHON", "MAKEFLAGS", "MAKEOVERRIDES", "MFLAGS"}  # `make test PYTHON=…`
+    given = {name: value for name, value in os.environ.items() if name not in chosen}
     return subprocess.run(
         [shutil.which("make"), "--no-print-directory", f"VENV={machine / 'venv'}", *words],
         cwd=ROOT,
