@@ -20,7 +20,6 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import groupby
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -32,7 +31,7 @@ from envs.world import World
 from pipeline import plan
 from pipeline.config import Mode
 from pipeline.demonstrations import NotDemonstrable, demonstrate
-from pipeline.harmony import DATE, Developer, Final, Message, Segment, System, User, segments
+from pipeline.harmony import DATE, Developer, Final, Message, Segment, System, User, joined, segments
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -217,12 +216,6 @@ def tokenized(row: Row, tokenizer: Any) -> dict[str, list[int]]:
         ids += piece
         mask += [int(trained)] * len(piece)
     return {"input_ids": ids, "completion_mask": mask}
-
-
-def joined(pieces: Iterable[Segment]) -> list[tuple[bool, str]]:
-    """Neighbouring pieces as one, trained or not; these meet at special tokens, so no token spans two."""
-    groups = groupby(pieces, key=lambda piece: piece.trained)
-    return [(trained, "".join(piece.text for piece in group)) for trained, group in groups]
 
 
 def to_dataset(rows: Sequence[Row], tokenizer: Any) -> Dataset:

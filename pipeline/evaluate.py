@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from envs.retail.database import Shop
-from envs.retail.files import FileError, json_line, read_json, whole_file
+from envs.retail.files import FileError, json_line, whole_file
 from envs.retail.tasks import Task
 from envs.world import World
 from pipeline.agent import Agent
@@ -37,6 +37,7 @@ from pipeline.episode import Episode
 from pipeline.episode_records import Record, differing_answers, read_records, replayed, to_record
 from pipeline.metrics import Played, measured
 from pipeline.rollouts import stream
+from pipeline.runs import changed_settings
 from pipeline.task_sets import tasks_for
 
 SIDE_BY_SIDE = 16  # episodes, where the config allows as many
@@ -186,9 +187,7 @@ def _described(tasks: Sequence[Task], model: str, settings: dict[str, Any]) -> d
 
 
 def _same_settings(file: Path, settings: dict[str, Any]) -> None:
-    settings = json.loads(json.dumps(settings))
-    if file.exists() and (before := read_json(file)) != settings:
-        other = [name for name in settings | before if settings.get(name) != before.get(name)]
+    if other := changed_settings(file, settings):
         raise ValueError(
             f"{file} was begun with other settings ({', '.join(other)}); "
             "use another stage, or remove the files of this one"

@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pipeline.failures import KINDS, failure_counts
+from pipeline.intervals import share_in_words
 from pipeline.metrics import Measure, Played, compare, pass_at, pass_hat, summary
 from pipeline.report import left_aligned, new_figure
 
@@ -43,7 +44,7 @@ def _shown(name: str, measure: Measure) -> str:
     if name in PER_EPISODE:
         return f"{measure.value:.3g}"
     alike = ", all alike" if measure.low == measure.high else ""
-    return f"{measure.value:.1%}  [{measure.low:.0%}, {measure.high:.0%}]{alike}"
+    return share_in_words(measure.value, measure.low, measure.high) + alike
 
 
 def comparison_table(played: Stages) -> Styler:

@@ -24,7 +24,7 @@ from pipeline.demonstrations import report
 from pipeline.episode import Episode
 from pipeline.grpo_rewards import weights_of
 from pipeline.grpo_watch import episode_metrics
-from pipeline.intervals import interval
+from pipeline.intervals import interval, share_in_words
 from pipeline.report import left_aligned
 from pipeline.rewards import score
 from pipeline.runs import ROOT
@@ -108,8 +108,7 @@ _ALSO = (
 
 def _share_of(episodes: Sequence[Episode]) -> str:
     solved = [float(episode.succeeded) for episode in episodes]
-    low, high = interval(solved)
-    return f"{fmean(solved):.1%}  [{low:.0%}, {high:.0%}]"
+    return share_in_words(fmean(solved), *interval(solved))
 
 
 def _difference(before: Sequence[Episode], after: Sequence[Episode]) -> str:

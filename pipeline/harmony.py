@@ -172,10 +172,15 @@ def segments(
     return pieces
 
 
+def joined(pieces: Iterable[Segment]) -> list[tuple[bool, str]]:
+    """Neighbouring pieces as one, trained or not; these meet at special tokens, so no token spans two."""
+    groups = groupby(pieces, key=lambda piece: piece.trained)
+    return [(trained, "".join(piece.text for piece in group)) for trained, group in groups]
+
+
 def written_turns(conversation: Iterable[Message], call_form: CallForm = "role") -> list[str]:
     """What the agent writes in a conversation, turn by turn."""
-    runs = groupby(segments(conversation, call_form=call_form), key=lambda piece: piece.trained)
-    return ["".join(piece.text for piece in run) for trained, run in runs if trained]
+    return [text for trained, text in joined(segments(conversation, call_form=call_form)) if trained]
 
 
 def _written(message: Analysis | Preamble | Call | Final, form: CallForm, end: str) -> Iterator[Segment]:

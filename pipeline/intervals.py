@@ -2,6 +2,7 @@
 
 low, high = interval([1.0, 0.0, 1.0])                 # of the mean of one value a task
 ratios, low, high = ratio_intervals(sums)             # of ratios of sums, shape (tasks, ratios, 2)
+share_in_words(0.55, 0.46, 0.65)                      # "55.0%  [46%, 65%]", as every table has it
 """
 
 from __future__ import annotations
@@ -23,6 +24,11 @@ def interval(values: Sequence[float], draws: int = DRAWS) -> tuple[float, float]
     ones = np.ones(len(values))
     _, low, high = ratio_intervals(np.stack([np.asarray(values, float), ones], axis=-1)[:, None], draws)
     return float(low[0]), float(high[0])
+
+
+def share_in_words(value: float, low: float, high: float) -> str:
+    """A share and the ends of its interval, as tables show them."""
+    return f"{value:.1%}  [{low:.0%}, {high:.0%}]"
 
 
 def ratio_intervals(sums: np.ndarray, draws: int = DRAWS) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from envs.retail.files import whole_file
+from envs.retail.files import read_json, whole_file
 
 ROOT = Path(__file__).parents[1]
 
@@ -40,6 +40,14 @@ def execute(notebook: Path, copy: Path, parameters: Mapping[str, Any]) -> None:
         progress_bar=False,
         extra_arguments=["--log-level=ERROR"],  # else each kernel warns about its local TCP connection
     )
+
+
+def changed_settings(file: Path, settings: Mapping[str, Any]) -> list[str]:
+    """Which settings are others than those that a file has kept; none where there is no file."""
+    if not file.exists():
+        return []
+    before, now = read_json(file), json.loads(json.dumps(settings))  # as they come back from a file
+    return [name for name in now | before if now.get(name) != before.get(name)]
 
 
 def summary_file(run: Path, notebook: str) -> Path:

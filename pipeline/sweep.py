@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 from envs.retail.files import read_json, whole_file
 from pipeline.grpo_report import gain
-from pipeline.intervals import interval
+from pipeline.intervals import interval, share_in_words
 from pipeline.report import left_aligned, new_figure
-from pipeline.runs import execute, summary_file
+from pipeline.runs import changed_settings, execute, summary_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -84,10 +84,7 @@ def run_sweep(notebook: Path, run: Path, cells: Sequence[Settings], **parameters
 
 def _check_same(folder: Path, given: Mapping[str, Any]) -> None:
     """Refuse to take up a cell that was run with something else."""
-    if not (folder / GIVEN).exists():
-        return
-    before, now = read_json(folder / GIVEN), json.loads(json.dumps(given))  # as they come back from a file
-    if changed := sorted(name for name in before.keys() | now if before.get(name) != now.get(name)):
+    if changed := changed_settings(folder / GIVEN, given):
         raise ValueError(f"{folder} was run with other {', '.join(changed)}: remove {folder.parent} first")
 
 
@@ -122,8 +119,7 @@ def ranking(results: Sequence[CellResult]) -> Styler:
         if one.error:
             rows.append(("failed", one.name, one.error[:80], "", ""))
             continue
-        low, high = interval(one.after)
-        solved = f"{fmean(one.after):.1%}  [{low:.0%}, {high:.0%}] of {len(one.after)}"
+        solved = f"{share_in_words(fmean(one.after), *interval(one.after))} of {len(one.after)}"
         rows.append((place, one.name, solved, gain(one.before, one.after), f"{one.seconds:.0f} s"))
     return left_aligned(rows, ["", "settings", "tasks solved after", "gain", "training"])
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.callbacks import Panel
 from pipeline.config import Config
-from pipeline.intervals import ratio_intervals
+from pipeline.intervals import ratio_intervals, share_in_words
 from pipeline.report import left_aligned
 from pipeline.steps import SPEAK, StepReport
 from pipeline.time_estimate import warm_up_time as warm_up_time
@@ -64,8 +64,7 @@ def before_after_table(before: StepReport, after: StepReport) -> Styler:
 
 
 def _with_interval(report: StepReport, rate: str, part: str) -> str:
-    low, high = _interval_over_tasks(report, part)
-    return f"{getattr(report, rate):.1%}  [{low:.0%}, {high:.0%}]"
+    return share_in_words(getattr(report, rate), *_interval_over_tasks(report, part))
 
 
 def _interval_over_tasks(report: StepReport, part: str) -> tuple[float, float]:

@@ -27,7 +27,7 @@ config = resolve("tiny", environ={}, num_generations=2, grpo_batch_size=4, grpo_
 model, tokenizer = load_model(config)
 from by_heart import episodes_trained, trained_words, turn_after, turns_by_history
 from envs.gsm8k.synthetic import generate
-from pipeline.datasets import joined
+from pipeline.harmony import joined
 from pipeline.gsm8k import answer_rows, build_gsm8k_trainer
 from pipeline.grpo import grpo_arguments
 problems = list(islice(generate(seed=1), 2))

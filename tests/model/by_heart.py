@@ -12,8 +12,7 @@ from itertools import compress, groupby
 from operator import itemgetter
 from typing import Any
 
-from pipeline.datasets import joined
-from pipeline.harmony import Segment
+from pipeline.harmony import Segment, joined
 
 
 def turns_by_history(pieces: Iterable[Segment]) -> dict[str, str]:

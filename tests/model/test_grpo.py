@@ -28,10 +28,10 @@ config = resolve("tiny", environ={}, mode="plan" if way == "plan" else "agent", 
 model, tokenizer = load_model(config)
 from by_heart import episodes_trained, turn_after, turns_by_history
 from envs.retail.database import Shop
-from pipeline.datasets import joined, plannable_actions, system_messages
+from pipeline.datasets import plannable_actions, system_messages
 from pipeline.demonstrations import demonstrate
 from pipeline.grpo import build_grpo_trainer, grpo_arguments
-from pipeline.harmony import Call, Final, User, segments
+from pipeline.harmony import Call, Final, User, joined, segments
 from pipeline.plan import render_plan
 from pipeline.task_sets import tasks_for
 shop = Shop.load()

@@ -23,7 +23,8 @@ config = resolve("tiny", environ={}, grpo_way="tools", num_generations=2, grpo_b
 model, tokenizer = load_model(config)
 from by_heart import episodes_trained, trained_words, turn_after, turns_by_history
 from envs.library import LIBRARY, library_tasks
-from pipeline.datasets import joined, sft_rows, to_dataset
+from pipeline.datasets import sft_rows, to_dataset
+from pipeline.harmony import joined
 from pipeline.grpo import build_grpo_trainer, grpo_arguments
 tasks = [task for task in library_tasks() if task.split == "train"]
 tasks = [tasks[0], next(task for task in tasks if task.outputs)]

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from itertools import islice
 
 import pytest
 from scripted_agent import ScriptedAgent, gold_turns
@@ -10,20 +9,12 @@ from scripted_agent import ScriptedAgent, gold_turns
 from envs.retail.customer import ScriptedCustomer
 from envs.retail.database import Shop
 from envs.retail.files import FileError
-from envs.retail.generator import generate
-from envs.retail.tasks import Task
 from pipeline import evaluate_commands, export, grpo, report_page
 from pipeline.episode_records import read_records, replayed, to_record
 from pipeline.evaluate import evaluate, evaluation_files, rescore, stage_adapter
 from pipeline.rollouts import play
 
 CUT = ' to=functions.get_order_details<|channel|>commentary json<|message|>{"order_id"'
-
-
-@pytest.fixture(scope="module")
-def tasks(shop) -> list[Task]:
-    found = {task.query: task for task in islice(generate(shop, seed=8, levels=(1, 2, 3, 4, 5)), 20)}
-    return sorted(found.values(), key=lambda task: task.id)
 
 
 @pytest.fixture(scope="module")

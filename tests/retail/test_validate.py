@@ -6,19 +6,13 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from task_plays import changed, first, task_with
+from task_plays import changed, task_with
 
 from envs.retail.database import Shop
 from envs.retail.doctor.defects import KINDS
-from envs.retail.generator import generate
 from envs.retail.tasks import Action, Task
 from envs.retail.tools import TOOLS
 from envs.retail.validate import doctor
-
-
-@pytest.fixture(scope="module")
-def good(shop) -> list[Task]:
-    return first(generate(shop, seed=5), 300)
 
 
 def names(shop: Shop, tasks: Iterable[Task]) -> set[str]:

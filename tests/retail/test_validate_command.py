@@ -6,18 +6,12 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from task_plays import changed, first, task_with
+from task_plays import changed, task_with
 
 from envs.retail.__main__ import main
 from envs.retail.environment import gold_changes
-from envs.retail.generator import generate
 from envs.retail.tasks import Action, Task, read_tasks, write_tasks
 from envs.retail.validate import doctor
-
-
-@pytest.fixture(scope="module")
-def good(shop) -> list[Task]:
-    return first(generate(shop, seed=5), 300)
 
 
 def test_leaks_between_files_without_splits(tmp_path, shop, good, capsys):
