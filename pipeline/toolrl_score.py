@@ -166,7 +166,7 @@ def _earned(gold: Sequence[Named], calls: Sequence[Named], switches: Switches) -
         for number, name in enumerate(unused):
             if name == action.name and (worth := _worth(action, calls[number], switches)) > best:
                 best, place = worth, number
-                if best > len(action.arguments):  # nothing is worth more
+                if best == len(action.arguments) + 1:  # nothing is worth more
                     break
         if place is not None:
             earned += best

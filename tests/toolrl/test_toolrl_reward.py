@@ -4,7 +4,7 @@ import random
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from toolrl_answers import FIND, GOLD, REPLY, START, parts
 
@@ -92,6 +92,12 @@ def in_seed_form(reply: Reply) -> str:
     return text
 
 
+@example(  # all values right beside one argument too many: the call after it is worth more
+    gold=[Call("find", {"a": None})],
+    made=[Call("find", {"a": None, "b": None}), Call("find", {"a": None})],
+    words=None,
+    thought=None,
+)
 @given(
     gold=CALLS, made=CALLS, words=st.none() | st.just("Hi."), thought=st.none() | st.text("ab ", max_size=9)
 )
